@@ -13,8 +13,8 @@ from tests.support.year import year
 Entry = tuple[str, float, str, int, int, float]
 # what, time, line, port, process, last
 FIRST: list[Entry] = [
-    ("open", 1.0, "probe", 50, 100, 1.0),
-    ("open", 1.5, "serial", 51, 100, 1.5),
+    ("use", 1.0, "probe", 50, 100, 1.0),
+    ("use", 1.5, "serial", 51, 100, 1.5),
     ("close", 4.0, "serial", 51, 100, 3.0),
     ("close", 5.0, "probe", 50, 100, 3.5),
 ]
@@ -33,14 +33,14 @@ def _logged(folder: Path, entries: list[Entry]) -> Farm:
 )
 def test_two_processes_at_a_board(tmp_path: Path, begin: float, process: int, count: int) -> None:
     other: list[Entry] = [
-        ("open", begin, "serial", 52, process, begin),
+        ("use", begin, "serial", 52, process, begin),
         ("close", 6.0, "serial", 52, process, 6.0),
     ]
     assert len(findings.shared(_logged(tmp_path, [*FIRST, *other]))) == count
 
 
 def test_a_board_whose_machine_was_killed_is_not_shared(tmp_path: Path) -> None:
-    entries: list[Entry] = [*FIRST[:2], ("open", 7.0, "probe", 53, 101, 7.0)]
+    entries: list[Entry] = [*FIRST[:2], ("use", 7.0, "probe", 53, 101, 7.0)]
     assert findings.shared(_logged(tmp_path, entries)) == []
 
 

@@ -170,8 +170,8 @@ class Farm:
     def sessions(self, name: str) -> list[dict[str, Any]]:
         """Return what a board noted of its connections.
 
-        Each entry has its time, what happened (open, close), the line (probe, serial), the process
-        of the client, and when the client last sent something.
+        Each entry has its time, what happened (open, the first use, close), the line (probe,
+        serial), the process of the client, and when it last used the board.
         """
         log = self.folder / f"{name}.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

@@ -5,7 +5,7 @@ pyOCD's own server for its probe, and a TCP bridge to its serial line. Standard 
 JSON: `{"do": "cycle", "board": NAME}` and `{"do": "fault", "board": NAME, "fault": TEXT}`; each is
 answered by a line with the process of the board and its serial port, by its name. The file
 `LOGS/NAME.log` gets a line of JSON for each connection to a board, with the process of the client,
-and one for its end, with the time of the last byte that the client sent.
+one for its first use of the board, and one for its end, with the time of the last use.
 """
 
 import json
@@ -31,16 +31,17 @@ from tests.support.tcp_clients import process_of
 
 _SIZE = 1 << 12
 _TICK = 0.2  # seconds
+_HARMLESS = ("hello", "lock", "unlock", "readprop")
+"""Requests to pyOCD's server with which a client waits until the probe is free."""
 
 
 class _Client:
     """A connection to the `line` of a board: probe or serial."""
 
     def __init__(self, line: str, port: int) -> None:
-        self.line, self.port = line, port
-        self.last = time.time()
+        self.line, self.port, self.process = line, port, process_of(port)
+        self.last = 0.0
         """When it last sent something, in seconds since 1970."""
-        self.process = process_of(port)
 
 
 class HostedBoard:
@@ -66,10 +67,16 @@ class HostedBoard:
         self._start()
 
     def note(self, what: str, client: "_Client") -> None:
-        """Write down that a client came (open), or went (close)."""
+        """Write down that a client came (open), began to use the board (use), or went (close)."""
         entry = {"time": time.time(), "what": what, **vars(client)}
         with self.log.open("a") as log:
             log.write(f"{json.dumps(entry)}\n")
+
+    def note_use(self, client: "_Client") -> None:
+        """Remember when a client used the board, and write down the first time."""
+        first, client.last = not client.last, time.time()
+        if first:
+            self.note("use", client)
 
     def _start(self) -> None:
         self.virtual = VirtualBoard.start(self.chip, serial=f"{self.name}-{os.getpid()}")
@@ -84,8 +91,8 @@ class HostedBoard:
 
                 def readline() -> bytes:
                     line: bytes = read()
-                    if line:
-                        self.noted.last = time.time()
+                    if line and _asks(line) not in _HARMLESS:
+                        board.note_use(self.noted)
                     return line
 
                 self.rfile.readline = readline
@@ -107,6 +114,7 @@ class HostedBoard:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             noted = _Client("serial", peer[1])
             self.note("open", noted)
+            self.note_use(noted)
             with suppress(OSError), client:
                 self._pass_bytes(client, noted)
             self.note("close", noted)
@@ -124,12 +132,19 @@ class HostedBoard:
                     data = client.recv(_SIZE)
                     if not data:
                         return
-                    noted.last = time.time()
+                    self.note_use(noted)
                     os.write(port, data)
                 if port in ready:
                     client.sendall(os.read(port, _SIZE))
         finally:
             os.close(port)
+
+
+def _asks(line: bytes) -> str:
+    """Return the name of the request in a line of pyOCD's protocol."""
+    with suppress(ValueError):
+        return str(json.loads(line)["request"])
+    return ""
 
 
 def main(chip: str, logs: str, *boards: str) -> None:

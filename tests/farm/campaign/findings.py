@@ -54,7 +54,7 @@ def _uses(entries: Sequence[Mapping[str, Any]]) -> list[Use]:
             each["line"],
         )
         for each in entries
-        if each["what"] == "open"
+        if each["what"] == "use"
     )
 
 
@@ -112,7 +112,7 @@ def unclear(session: Session, errors: Counter[str]) -> list[str]:
         return []
     errors.update(errors_named)
     what = f"{' '.join(session.command)} ended with {code}: {output[-_SHOWN:]}"
-    if "Traceback (most recent call last)" in output or "INTERNALERROR" in output:
+    if code != ExitCode.PASSED and ("Traceback (most" in output or "INTERNALERROR" in output):
         return [f"a traceback: {what}"]
     if code not in (ExitCode.PASSED, ExitCode.INFRASTRUCTURE):
         return [f"an unexpected exit code: {what}"]
