@@ -1,6 +1,8 @@
 """What the campaign on a farm looks for is found."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from msgspec import structs
 
 from tests.farm.campaign import findings
 from tests.support.farm import Farm
+from tests.support.tcp_clients import process_of
 from tests.support.year import year
 
 Entry = tuple[str, float, str, int, int, float]
@@ -42,6 +45,19 @@ def test_two_processes_at_a_board(tmp_path: Path, begin: float, process: int, co
 def test_a_board_whose_machine_was_killed_is_not_shared(tmp_path: Path) -> None:
     entries: list[Entry] = [*FIRST[:2], ("use", 7.0, "probe", 53, 101, 7.0)]
     assert findings.shared(_logged(tmp_path, entries)) == []
+
+
+def test_the_process_of_a_client_is_known_by_both_ports() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        ports = [each.getsockname()[1] for each in (one, other)]
+        with socket.create_connection(("127.0.0.1", ports[0])) as client:
+            own = client.getsockname()[1]
+            assert process_of(own, ports[0]) == os.getpid()
+            assert process_of(own, ports[1]) == 0
+        assert process_of(own, ports[0]) == 0
 
 
 def test_a_wrong_number_is_found() -> None:

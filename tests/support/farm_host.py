@@ -38,8 +38,8 @@ _HARMLESS = ("hello", "lock", "unlock", "readprop")
 class _Client:
     """A connection to the `line` of a board: probe or serial."""
 
-    def __init__(self, line: str, port: int) -> None:
-        self.line, self.port, self.process = line, port, process_of(port)
+    def __init__(self, line: str, port: int, to: int) -> None:
+        self.line, self.port, self.process = line, port, process_of(port, to)
         self.last = 0.0
         """When it last sent something, in seconds since 1970."""
 
@@ -84,7 +84,7 @@ class HostedBoard:
 
         class Handler(DebugProbeRequestHandler):  # type: ignore[misc]
             def setup(self) -> None:
-                self.noted = _Client("probe", self.client_address[1])
+                self.noted = _Client("probe", self.client_address[1], board.ports[0])
                 board.note("open", self.noted)
                 super().setup()
                 read = self.rfile.readline
@@ -112,7 +112,7 @@ class HostedBoard:
         while True:
             client, peer = self._bridge.accept()
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            noted = _Client("serial", peer[1])
+            noted = _Client("serial", peer[1], self.ports[1])
             self.note("open", noted)
             self.note_use(noted)
             with suppress(OSError), client:

@@ -3,12 +3,15 @@
 import os
 from pathlib import Path
 
-_LOCAL, _INODE = 1, 9  # columns of /proc/net/tcp (proc_net(5))
+_LOCAL, _REMOTE, _INODE = 1, 2, 9  # columns of /proc/net/tcp (proc_net(5))
 
 
-def process_of(port: int) -> int:
-    """Return the process that has a connection from `port` of this machine; 0 if none has."""
-    inode = _inode(port)
+def process_of(port: int, to: int) -> int:
+    """Return the process with a connection from `port` to the port `to`; 0 if there is none.
+
+    Both ports are of this machine.
+    """
+    inode = _inode(f":{port:04X}", f":{to:04X}")
     if not inode:
         return 0
     link = f"socket:[{inode}]"
@@ -17,12 +20,12 @@ def process_of(port: int) -> int:
     return next((number for number in numbers if _has(number, link)), 0)
 
 
-def _inode(port: int) -> str:
-    wanted = f":{port:04X}"
+def _inode(local: str, remote: str) -> str:
+    """Return the number of a socket; empty if there is none, or if nobody has it any more."""
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[_LOCAL].endswith(wanted):
-            return fields[_INODE] if fields[_INODE] != "0" else ""
+        if fields[_LOCAL].endswith(local) and fields[_REMOTE].endswith(remote):
+            return "" if fields[_INODE] == "0" else fields[_INODE]
     return ""
 
 
