@@ -102,7 +102,7 @@ farm-test: setup ## runs on a farm of simulated boards, while everything is kill
 chips: setup ## an image for every chip of pyOCD with flash and RAM; prints how many; about 5 minutes
 	$(BIN)/python -m tests.chips
 
-VECTORS ?= 1000 # keyword vectors that go over a serial line, and over RTT; 2.5 minutes
+VECTORS ?= 1000 # keyword vectors that go over a serial line, and over RTT; 5 minutes
 perf: setup ## what the harness itself costs, as ratios
 	$(BIN)/python -m tests.perf $(VECTORS)
 

@@ -14,7 +14,7 @@ from tests.support import labgrid_programs
 from tests.support.farm import Farm
 
 _MOST = 8  # boards for a core
-_SESSIONS = 3  # of each board in a row, with a run of each model
+_SESSIONS = 2  # of each board in a row, with a run of each model
 _GROWTH = 1.1  # less is noise
 
 
