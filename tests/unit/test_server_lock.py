@@ -55,14 +55,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def board(folder: None) -> Iterator[VirtualBoard]:
     del folder
     with VirtualBoard.start(CHIP) as started:
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def port(board: VirtualBoard) -> Iterator[int]:
     with pyocd_server(board) as (_, probe):
         yield int(probe.rpartition(":")[2])
@@ -173,7 +173,6 @@ def test_a_client_without_the_lock_is_named(
             assert "erase --mass" not in text
             assert "unlock" not in text
         other.assert_reset(False)
-    board.set_fault("none")
 
 
 def other_image(image: Image) -> Image:
