@@ -81,6 +81,8 @@ class MovableDut:
         board = self._board
         if isinstance(error, DeviceFaultError):  # the board works: the firmware says so itself
             return False
+        if self._request.metering.spec:  # the meter measures the board that it is connected to
+            return False
         if not isinstance(board, SharedBoard) or not (info := board.device):
             return False
         if not board.leave(_first_line(error)):

@@ -58,10 +58,11 @@ def movable(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
     monkeypatch.setattr(movable_dut, "open_dut", opened)
 
-    def make(board: object, *, variables: Sequence[str] = ()) -> MovableDut:
+    def make(board: object, *, variables: Sequence[str] = (), meter: str = "") -> MovableDut:
         request: Any = SimpleNamespace(
             target=SimpleNamespace(name="mine"),
             model=SimpleNamespace(graph=SimpleNamespace(variables=variables)),
+            metering=SimpleNamespace(spec=meter),
             title="digits on mine",
             health=Health(),
             progress=Progress(said),
@@ -126,6 +127,13 @@ def test_a_model_with_a_state_moves_for_a_run_only(movable: Any) -> None:
         assert dut.do(failing("a")) == "b"
     with movable(FarmBoard("ab")) as dut:
         assert dut.infer(failing("a")) == "b"
+
+
+def test_a_run_stays_with_its_meter(movable: Any) -> None:
+    board = FarmBoard("ab")
+    with movable(board, meter="ppk2") as dut, pytest.raises(InfrastructureError, match="a hangs"):
+        dut.do(failing("a"))
+    assert board.left == []
 
 
 def test_a_board_without_another_fails_as_ever(movable: Any) -> None:
