@@ -98,7 +98,7 @@ def _address(place: str, resource: Resource, key: str) -> tuple[str, int]:
         raise _wrong(
             place,
             resource,
-            f"has an address that is none: its {key} is {host!r} and its port {port!r}",
+            f"has no valid address: its {key} is {host!r} and its port {port!r}",
             f"write a host name or an IPv4 address as {key}, and a number as port",
         )
     return str(host), port
