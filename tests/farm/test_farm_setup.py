@@ -55,13 +55,12 @@ def _here(command: Sequence[str]) -> list[str]:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_the_units_are_valid(tmp_path: Path) -> None:
-    for unit in _UNITS:
-        name = unit.name.replace("@", "@nucleo-1")
-        text = re.sub(r"^(Exec\w+)=/\S+", r"\1=/bin/true", unit.read_text(), flags=re.MULTILINE)
-        (tmp_path / name).write_text(text)
     drop_ins = tmp_path / "pyocd-server@nucleo-1.service.d"
     drop_ins.mkdir()
-    shutil.copy(_FILES / "wireguard.conf", drop_ins)
+    copies = {unit: tmp_path / unit.name.replace("@", "@nucleo-1") for unit in _UNITS}
+    for unit, copy in (copies | {_FILES / "wireguard.conf": drop_ins / "wireguard.conf"}).items():
+        text = unit.read_text()
+        copy.write_text(re.sub(r"^(Exec\w+)=/\S+", r"\1=/bin/true", text, flags=re.MULTILINE))
     names = [str(path) for path in sorted(tmp_path.iterdir()) if path.is_file()]
     done = subprocess.run(
         ["systemd-analyze", "verify", *names], check=False, capture_output=True, text=True
