@@ -62,7 +62,7 @@ class PlaceChoice:
                 else "it has no places; labgrid-client -p NAME create makes one",
             )
         tagged = "; ".join(
-            f"{place.name}: {', '.join(f'{key}={value}' for key, value in place.tags.items())}"
+            f"{place.name}: {', '.join(f'{key}={place.tags[key]}' for key in sorted(place.tags))}"
             for place in known
             if place.tags
         )
