@@ -24,7 +24,7 @@ GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/
 
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults chips perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults farm-test chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -94,10 +94,15 @@ FAULTS ?=
 faults: setup ## break the line, RTT, boards, processes, disks, inputs: every count must be 0
 	$(BIN)/python -m tests.faults $(FAULTS)
 
+# BOARDS=100 RUNS=1000 is the campaign of the nightly job.
+farm-test: setup ## runs on a farm of simulated boards, while everything is killed at random; a minute
+	$(BIN)/python -m tests.support.labgrid_programs
+	$(BIN)/python -m tests.farm.campaign $(BOARDS:%=--boards=%) $(RUNS:%=--runs=%)
+
 chips: setup ## an image for every chip of pyOCD with flash and RAM; prints how many; about 5 minutes
 	$(BIN)/python -m tests.chips
 
-VECTORS ?= 1000 # keyword vectors that go over a serial line, and over RTT; 2.5 minutes
+VECTORS ?= 1000 # keyword vectors that go over a serial line, and over RTT; 5 minutes
 perf: setup ## what the harness itself costs, as ratios
 	$(BIN)/python -m tests.perf $(VECTORS)
 

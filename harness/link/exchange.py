@@ -4,9 +4,7 @@ The caller recognises and drops a late or repeated answer. Messages that the dev
 without a request (LOG, FAULT, BOOT) are handled here.
 """
 
-import math
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
@@ -78,7 +76,7 @@ class Exchange:
         self._answers: Iterator[bytes | None] = iter(())
         self._kept: deque[Answer] = deque(maxlen=_KEPT)
         self._noisy = True  # until the session has begun
-        self._rested = -math.inf
+        self._rested: float | None = None  # when `rest` was called, since the last request
         self._sequence = secrets.randbelow(256)
 
     @property
@@ -104,16 +102,17 @@ class Exchange:
     def rest(self, inferences: int) -> None:
         """Leave the device alone while it computes."""
         self._carrier.rest(inferences)
-        self._rested = time.perf_counter()
+        self._rested = self._carrier.host_time
 
-    def computed(self, began: float, ended: float) -> float:
-        """Return for how long it computed between `began` and `ended`, on the host's clock.
+    def computed(self, waited: float) -> float:
+        """Return for how many of the `waited` seconds until its last answer the device computed.
 
-        Without the latency of the link, if the beginning was acknowledged.
+        The latency of the link is left out if the device acknowledged that it begins.
         """
-        if self._rested < began:
-            return ended - began
-        return max(ended - self._rested - self._carrier.latency, 0.0)
+        if self._rested is None:
+            return waited
+        seconds = self._carrier.host_time - self._rested - self._carrier.latency
+        return min(max(seconds, 0.0), waited)
 
     def next_sequence(self) -> int:
         """Return the sequence number for the next request."""
@@ -122,6 +121,7 @@ class Exchange:
 
     def send(self, message: int, sequence: int, body: bytes) -> None:
         """Send a request."""
+        self._rested = None
         data = frame.encode(bytes((message, sequence)) + body)
         if self._noisy:
             data = frame.DELIMITER + data  # ends what the device takes for a frame

@@ -300,6 +300,6 @@ class LinkClient:
         """
         ended = time.perf_counter()
         self.waited += ended - began
-        self.computed += (computed := self._exchange.computed(began, ended))
-        self._last = min(self._exchange.device_time - since, computed) / inferences
+        self.computed += self._exchange.computed(ended - began)
+        self._last = (self._exchange.device_time - since) / inferences
         return Span(began, ended, looks=self._exchange.looks)

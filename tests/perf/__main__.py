@@ -34,6 +34,7 @@ from harness.target.target_file import Target
 from harness.workspace import Workspace
 from tests.perf.carriers import carriers
 from tests.perf.computing import computing
+from tests.perf.farm import throughput
 from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols
 from tests.perf.results import results
@@ -62,6 +63,7 @@ def main(vectors: int) -> None:
         for target in (*EMULATORS, "renode-stm32"):
             computing(folder / "computing", target, show)
         virtual_board(folder)
+        throughput(folder / "farm", show)
         results(folder / "year", show)
     for target in EMULATORS:
         warm_start(target)

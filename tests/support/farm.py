@@ -11,9 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
+
+import psutil
 
 from harness.support.owned_process import OwnedProcess
 from tests.support import labgrid_programs
@@ -102,7 +105,7 @@ class Farm:
             self._write_places()
             self.start_coordinator()
             for exporter in self._exporters:
-                self._start_host(exporter)
+                self.start_host(exporter)
                 self.start_exporter(exporter)
             until(self._all_ready, _DEADLINE, self.logs)
         except BaseException:
@@ -138,6 +141,18 @@ class Farm:
         """Kill the coordinator ("coordinator"), or an exporter by its name, for good."""
         self._processes.pop(name).stop()
 
+    def crash(self, name: str) -> None:
+        """Kill the coordinator, an exporter, or a machine with boards ("host-pi-0") by SIGKILL.
+
+        An exporter comes back by itself; `start_coordinator` and `start_host` start the others.
+        """
+        for process in psutil.Process(self._processes[name].pid).children(recursive=True):
+            if process.name() != "sh":  # the exporter's loop
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        if name not in self._exporters:
+            self._processes.pop(name).stop()
+
     def kill_board(self, name: str) -> None:
         """Kill the process of a board; `cycle` starts it again."""
         os.kill(self.pids[name], signal.SIGKILL)
@@ -155,7 +170,11 @@ class Farm:
         return next(board for board in self.boards if board.name == name)
 
     def sessions(self, name: str) -> list[dict[str, Any]]:
-        """Return what a board noted of its connections: time, what (open, close), line, peer."""
+        """Return what a board noted of its connections.
+
+        Each entry has its time, what happened (open, the first use, close), the line (probe,
+        serial), the process of the client, and when it last used the board.
+        """
         log = self.folder / f"{name}.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -206,8 +225,8 @@ class Farm:
         }
         (self.folder / "places.yaml").write_text(json.dumps(places))
 
-    def _start_host(self, exporter: str) -> None:
-        """Start the boards of an exporter."""
+    def start_host(self, exporter: str) -> None:
+        """Start the machine of an exporter, `host-EXPORTER`, with its boards."""
         boards = [
             f"{board.name}={board.probe_port}:{board.serial_port}"
             for board in self.boards

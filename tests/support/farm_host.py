@@ -4,7 +4,8 @@ Run as `python -m tests.support.farm_host CHIP LOGS NAME=PROBE_PORT:SERIAL_PORT 
 pyOCD's own server for its probe, and a TCP bridge to its serial line. Standard input takes lines of
 JSON: `{"do": "cycle", "board": NAME}` and `{"do": "fault", "board": NAME, "fault": TEXT}`; each is
 answered by a line with the process of the board and its serial port, by its name. The file
-`LOGS/NAME.log` gets a line of JSON for each connection to a board, and for its end.
+`LOGS/NAME.log` gets a line of JSON for each connection to a board, with the process of the client,
+one for its first use of the board, and one for its end, with the time of the last use.
 """
 
 import json
@@ -19,7 +20,6 @@ import tty
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from pyocd.core.session import Session
@@ -27,9 +27,21 @@ from pyocd.probe.tcp_probe_server import DebugProbeRequestHandler, DebugProbeSer
 
 from harness.board.pyocd.probes import pick_probe
 from harness.simulator.board_process import VirtualBoard
+from tests.support.tcp_clients import process_of
 
 _SIZE = 1 << 12
 _TICK = 0.2  # seconds
+_HARMLESS = ("hello", "lock", "unlock", "readprop")
+"""Requests to pyOCD's server with which a client waits until the probe is free."""
+
+
+class _Client:
+    """A connection to the `line` of a board: probe or serial."""
+
+    def __init__(self, line: str, port: int, to: int) -> None:
+        self.line, self.port, self.process = line, port, process_of(port, to)
+        self.last = 0.0
+        """When it last sent something, in seconds since 1970."""
 
 
 class HostedBoard:
@@ -54,10 +66,17 @@ class HostedBoard:
         self.virtual.stop()
         self._start()
 
-    def note(self, what: str, line: str, peer: Any) -> None:
-        text = json.dumps({"time": time.time(), "what": what, "line": line, "peer": str(peer)})
+    def note(self, what: str, client: "_Client") -> None:
+        """Write down that a client came (open), began to use the board (use), or went (close)."""
+        entry = {"time": time.time(), "what": what, **vars(client)}
         with self.log.open("a") as log:
-            log.write(f"{text}\n")
+            log.write(f"{json.dumps(entry)}\n")
+
+    def note_use(self, client: "_Client") -> None:
+        """Remember when a client used the board, and write down the first time."""
+        first, client.last = not client.last, time.time()
+        if first:
+            self.note("use", client)
 
     def _start(self) -> None:
         self.virtual = VirtualBoard.start(
@@ -67,12 +86,22 @@ class HostedBoard:
 
         class Handler(DebugProbeRequestHandler):  # type: ignore[misc]
             def setup(self) -> None:
-                board.note("open", "probe", self.client_address)
+                self.noted = _Client("probe", self.client_address[1], board.ports[0])
+                board.note("open", self.noted)
                 super().setup()
+                read = self.rfile.readline
+
+                def readline() -> bytes:
+                    line: bytes = read()
+                    if line and _asks(line) not in _HARMLESS:
+                        board.note_use(self.noted)
+                    return line
+
+                self.rfile.readline = readline
 
             def finish(self) -> None:
                 super().finish()
-                board.note("close", "probe", self.client_address)
+                board.note("close", self.noted)
 
         session = Session(probe=None, options={"no_config": True})
         probe = pick_probe(self.virtual.probe_id)
@@ -85,12 +114,14 @@ class HostedBoard:
         while True:
             client, peer = self._bridge.accept()
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.note("open", "serial", peer)
+            noted = _Client("serial", peer[1], self.ports[1])
+            self.note("open", noted)
+            self.note_use(noted)
             with suppress(OSError), client:
-                self._pass_bytes(client)
-            self.note("close", "serial", peer)
+                self._pass_bytes(client, noted)
+            self.note("close", noted)
 
-    def _pass_bytes(self, client: socket.socket) -> None:
+    def _pass_bytes(self, client: socket.socket, noted: "_Client") -> None:
         path = self.virtual.port
         port = os.open(path, os.O_RDWR | os.O_NOCTTY)
         try:
@@ -103,11 +134,19 @@ class HostedBoard:
                     data = client.recv(_SIZE)
                     if not data:
                         return
+                    self.note_use(noted)
                     os.write(port, data)
                 if port in ready:
                     client.sendall(os.read(port, _SIZE))
         finally:
             os.close(port)
+
+
+def _asks(line: bytes) -> str:
+    """Return the name of the request in a line of pyOCD's protocol."""
+    with suppress(ValueError):
+        return str(json.loads(line)["request"])
+    return ""
 
 
 def main(chip: str, logs: str, *boards: str) -> None:

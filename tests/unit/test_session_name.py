@@ -69,6 +69,7 @@ def test_a_number_that_was_used_again_has_ended() -> None:
         "/",
         "a/b/c:1-2",
     ],
+    ids=("client", "host", "user", "boot", "empty", "slash", "slashes"),  # the same in each worker
 )
 def test_nothing_is_proven_of_others(name: str) -> None:
     assert not has_ended(name)

@@ -55,7 +55,8 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
         self._is_open = False
 
     def send(self) -> None:
-        """Send what was requested so far, and wait for no answer."""
+        """Let the probe do now what was requested so far, and wait for no answer."""
+        self._write("flush")  # the probe may keep writes until somebody reads
         self._connection.send()
 
     def other_clients(self) -> bool:
