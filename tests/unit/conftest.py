@@ -29,7 +29,7 @@ for variable in ("HARNESS_STORE", "HARNESS_CACHE_DIR", "HARNESS_RESULTS_DIR"):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _signals_end_processes() -> None:
+def signals_end_processes() -> None:
     """Let tests send signals: a shell lets background jobs ignore SIGINT, and nohup SIGHUP."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -163,7 +163,7 @@ def test_a_client_without_the_lock_is_named(
                 other.open()
                 other.assert_reset(True)
 
-        monkeypatch.setattr(pyocd_board, "_FlashProgress", lambda _step: disturb)
+        monkeypatch.setattr(pyocd_board, "FlashProgress", lambda _step: disturb)
         board.set_fault("write-protected=1")  # the reset may come too late to harm
         with closing(host("127.0.0.1", port, board)) as harness:
             with pytest.raises(InfrastructureError) as caught:
@@ -185,8 +185,9 @@ def other_image(image: Image) -> Image:
 
 def test_a_killed_run_does_not_keep_the_probe(port: int, board: VirtualBoard) -> None:
     """The second host gets the board at once."""
-    arguments = ["--target=virtual-stm32", "--model=anomaly", f"--serial={board.port}"]
-    command = [sys.executable, "-m", "harness", "run", *arguments]
+    # It waits, because this test tries the lock, too.
+    arguments = ["--target=virtual-stm32", "--model=digits", f"--serial={board.port}"]
+    command = [sys.executable, "-m", "harness", "run", *arguments, "--lock-timeout=30"]
     command += [f"--probe=remote:localhost:{port}"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
 
