@@ -59,6 +59,10 @@ class InfrastructureError(HarnessError):
     exit_code = ExitCode.INFRASTRUCTURE
 
 
+class InUseError(InfrastructureError):
+    """Another session uses the board."""
+
+
 class HangError(InfrastructureError):
     """A board that ran or is to run does not answer; a reset may bring it back."""
 

@@ -14,13 +14,14 @@ from harness.board.board_options import is_of_farm
 from harness.board.provision import provision
 from harness.board.shared_board import SharedBoard
 from harness.engines.macs import macs_of
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 from harness.options.run_options import RunOptions
 from harness.options.selection import DEFAULT_TARGET
 from harness.pytest_plugin.terminal_progress import progress_of
 from harness.support.owned_temporary import temporary_folder
 from harness.support.plural import count_of
 from harness.support.private_folder import private_folder
+from harness.support.terminal import shown
 from harness.target.target_file import Target
 
 _FOLDER = "harness_places"  # what the main process tells its workers
@@ -69,6 +70,8 @@ class _MainProcess:
             places = max(self._free_places(config, target) for target in targets)
         except InfrastructureError:
             return  # the workers say it, or wait
+        except InputError as error:  # no place can ever fit
+            raise pytest.UsageError(shown(error)) from error
         if places < len(workers):
             config.option.tx = workers[: max(places, 1)]
             self._say(config, places)

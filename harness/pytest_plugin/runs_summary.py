@@ -19,6 +19,13 @@ from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
 from harness.support.terminal import Terminal, shown
 
+# Otherwise a test may have ended without its report.
+_COMPLETE = (
+    pytest.ExitCode.OK,
+    pytest.ExitCode.TESTS_FAILED,
+    pytest.ExitCode.NO_TESTS_COLLECTED,
+)
+
 
 def shared_session(config: pytest.Config) -> str:
     """Return the session of this process, which the workers of pytest-xdist get, too."""
@@ -42,6 +49,7 @@ class RunsSummary:
         self._note = note
         self._paths: dict[Path, None] = {}  # in order; a test that is run again names all its runs
         self._notes: dict[str, None] = {}
+        self._crashed = False  # a worker of xdist: its last test has named no record
         url = options.store if uploads else ""
         self._upload = StoreUpload(url, options.selection.workspace, session)
 
@@ -57,11 +65,16 @@ class RunsSummary:
             elif name == self._note:
                 self._notes[str(value)] = None
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object) -> None:
+        """Note that a worker of xdist has ended with an `error`."""
+        self._crashed |= error is not None
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Add the records, as the tests left them, to the store; fail if one is not there."""
         with reported(self._options.selection.workspace.logs):
             self._upload.add(*self._paths)
-            self._upload.end()
+            self._upload.end(complete=session.exitstatus in _COMPLETE and not self._crashed)
         if self._upload.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = ExitCode.INFRASTRUCTURE
 

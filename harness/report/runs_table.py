@@ -101,7 +101,7 @@ def _warnings(record: Record) -> Iterator[str]:
         count = count_of(record.retries, "retransmission")
         yield f"{count}; the line is noisy or the machine is busy"
     if record.recoveries:
-        yield f"the board hung, and the run began anew: {', then '.join(record.recoveries)}"
+        yield f"the run began anew: {', then '.join(record.recoveries)}"
 
 
 def _has(unit: str, record: Record) -> bool:

@@ -220,7 +220,9 @@ class Record(msgspec.Struct, frozen=True):
     device: DeviceInfo | None = None
     """Which of several equal boards ran. It is null if nothing is known of it."""
     recoveries: list[str] = []
-    """What was tried when the board did not answer, in this order; the last one brought it back."""
+    """What was tried when the board did not answer, in this order; the last one brought it back.
+    A place whose work moved to this board is named, too.
+    """
     bundle: BundleInfo | None = None
     """The bundle that the image came from. It is null if the image was built for this run;
     otherwise `commit` is the commit of the build.

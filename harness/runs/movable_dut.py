@@ -6,17 +6,23 @@ from typing import Self, TypeVar
 
 from harness.board.board import Board
 from harness.board.shared_board import SharedBoard
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, UnreachableError
 from harness.image.build import Image
 from harness.link.device_errors import DeviceFaultError
 from harness.runs.bench import open_dut
 from harness.runs.device_under_test import DeviceUnderTest
+from harness.runs.health import LostBoardError
 from harness.runs.request import RunRequest
 
 T = TypeVar("T")
 
 MOST_MOVES = 2
-"""Boards on which the same work fails are not all defective: then it is the work."""
+"""Boards on which the same work fails are not all defective: then it is the work.
+
+A board that nothing reaches does not count. It says nothing about the work.
+"""
+
+_LOST = (LostBoardError, UnreachableError)
 
 
 class MovableDut:
@@ -69,10 +75,12 @@ class MovableDut:
             try:
                 result = work(self.device)
             except InfrastructureError as error:
-                if can_move and len(left) < MOST_MOVES and self._leave(error, left):
+                if can_move and _failed_at(left) < MOST_MOVES and self._leave(error, left):
                     continue
                 self._take_back(left)
-                raise next(iter(left.values()), error) from error
+                errors = [*left.values(), error]
+                # The target is set aside for a lost board only if all of them are lost.
+                raise next((e for e in errors if not isinstance(e, _LOST)), errors[0]) from error
             self._note(left)
             return result
 
@@ -80,6 +88,8 @@ class MovableDut:
         """Leave the board because of `error`, if there is another one; add it to `left`."""
         board = self._board
         if isinstance(error, DeviceFaultError):  # the board works: the firmware says so itself
+            return False
+        if self._request.metering.spec:  # the meter measures the board that it is connected to
             return False
         if not isinstance(board, SharedBoard) or not (info := board.device):
             return False
@@ -91,10 +101,11 @@ class MovableDut:
         return True
 
     def _take_back(self, left: dict[str, InfrastructureError]) -> None:
-        """Use the boards again: no other one has done their work."""
+        """Use the boards again that can be reached: no other one has done their work."""
         if left and isinstance(self._board, SharedBoard):
-            for place in left:
-                self._board.take_back(place)
+            for place, error in left.items():
+                if not isinstance(error, _LOST):
+                    self._board.take_back(place)
             self._request.progress.warn(
                 f"{self._request.title}: no other place could do it after "
                 + "; ".join(f"{place}: {_first_line(error)}" for place, error in left.items())
@@ -112,6 +123,11 @@ class MovableDut:
         opened = open_dut(self._request, self._image, self._board)
         self._device = self._stack.enter_context(opened)
         return self._device
+
+
+def _failed_at(left: Mapping[str, InfrastructureError]) -> int:
+    """Return how many of the boards have failed at the work itself."""
+    return sum(not isinstance(error, _LOST) for error in left.values())
 
 
 def _first_line(error: InfrastructureError) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from harness.board.board import Board
-from harness.errors import HangError, InfrastructureError, UnreachableError
+from harness.errors import HangError, InfrastructureError, InUseError, UnreachableError
 from harness.runs.health import LostBoardError
 from harness.support.progress import Progress
 
@@ -45,6 +45,8 @@ class Recovery:
             first: InfrastructureError = error
         failure, tried = first, []
         for way in self._board.ways_back():
+            if isinstance(failure, InUseError):  # another session took it between two starts
+                break
             if isinstance(failure, UnreachableError) and way.needs_probe:
                 continue
             tried.append(_attempt(way.name, failure))

@@ -8,7 +8,7 @@ between users the kernel decides, which opens a probe and a serial port for one 
 import sys
 import time
 
-from harness.errors import InfrastructureError
+from harness.errors import InUseError
 from harness.support.machine_lock import MachineLock
 from harness.support.user_lock import UserLock
 
@@ -20,12 +20,12 @@ class Lease:
     """The right to use `resource`, such as "probe 066EFF…" or "port /dev/ttyACM0"."""
 
     def __init__(self, resource: str, *, wait: float) -> None:
-        """Take the lease, waiting up to `wait` seconds; then `InfrastructureError`."""
+        """Take the lease, waiting up to `wait` seconds; then `InUseError`."""
         self._lock = _LOCK(resource)
         end = time.monotonic() + wait
         while not self._lock.take():
             if time.monotonic() >= end:
-                raise InfrastructureError(
+                raise InUseError(
                     f"is in use by {self._lock.holder() or 'another session'}",
                     where=resource,
                     remedy="wait until it ends, or set a waiting time with --lock-timeout=SECONDS",

@@ -15,6 +15,7 @@ from harness.target.flash_security import security_fault
 from harness.target.target_file import (
     MAX_ICOUNT_SHIFT,
     NS,
+    Labgrid,
     Port,
     Pyocd,
     Qemu,
@@ -81,8 +82,15 @@ def check_rules_of_chip(path: Path, file: TargetFile) -> None:
 
 
 def _check_power_cycle(path: Path, file: TargetFile) -> None:
+    board = file.board
+    if isinstance(board, Labgrid) and board.power_cycle and not board.place:
+        raise InputError(
+            "is a command for one board, and the tags may choose another one",
+            where=f"{path}: board.power_cycle",
+            remedy="name the board as board.place, or give the places a power switch of labgrid",
+        )
     try:
-        shlex.split(file.board.power_cycle if isinstance(file.board, Pyocd) else "")
+        shlex.split(board.power_cycle if isinstance(board, Pyocd) else "")
     except ValueError as error:
         raise InputError(
             f"is not a command: {error}",

@@ -211,7 +211,7 @@ def test_the_farm_of_the_page_runs_a_model(
         target = 'base = "nucleo-f429zi"\ncounter.ticks = "instructions"\n'
         (tmp_path / "targets" / "simulated.toml").write_text(target)
         monkeypatch.chdir(tmp_path)
-        place = "--place=chip=stm32f429xi,board=nucleo-f429zi,meter=ppk2"
+        place = "--place=chip=stm32f429xi,target=nucleo-f429zi,meter=ppk2"
         options = ["--target=simulated", "--model=digits", "--vectors=5"]
         assert main(["run", *options, place]) == 0, said()
     (file,) = tmp_path.glob("reports/runs/*.json")

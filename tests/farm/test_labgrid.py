@@ -19,7 +19,7 @@ from harness.board.labgrid.coordinator import Coordinator
 from harness.board.labgrid.place_choice import PlaceChoice
 from harness.board.labgrid.session_name import own_name
 from harness.cli.main import main
-from harness.errors import ExitCode, InfrastructureError
+from harness.errors import ExitCode, InfrastructureError, InputError
 from tests.support import labgrid_programs
 from tests.support.farm import Farm, target_file
 from tests.support.processes import until
@@ -115,6 +115,25 @@ def test_a_run_at_a_place_is_the_run_on_the_desk(farm: Farm, workspace: Path) ->
     opened = [each["line"] for each in farm.sessions("board-0") if each["what"] == "open"]
     assert "serial" in opened
     assert "probe" in opened
+
+
+def test_a_place_that_is_deleted_while_a_session_waits_is_named(
+    farm: Farm, said: list[str]
+) -> None:
+    farm.client("-p", "gone", "create")
+    with Coordinator(farm.address) as other:
+        other.acquire("gone")
+
+        def delete() -> None:
+            until(lambda: said, 20)
+            other.release("gone", other.name)
+            other._protocol.call("DeletePlace", 10, name="gone")  # before the session asks again
+
+        thread = threading.Thread(target=delete)
+        thread.start()
+        with pytest.raises(InputError, match="has no place 'gone'"):
+            AcquiredPlace(farm.address, wanted("gone", said, wait=20), said.append)
+        thread.join()
 
 
 def test_a_held_place_is_refused_with_its_holder(

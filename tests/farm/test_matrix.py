@@ -120,6 +120,15 @@ def test_a_failed_board_passes_its_work_on_and_a_verdict_does_not(
     assert output.count("is left out of this session") == 1
 
 
+def test_a_place_that_cannot_exist_is_an_input_error_of_the_session(
+    farm: Farm, workspace: Path
+) -> None:
+    code, output = session(farm, workspace, "-n2", "--place=chip=none")
+    assert code == 4, output
+    assert "INTERNALERROR" not in output
+    assert "has no place with the tags chip=none" in output
+
+
 def choice(folder: Path | None, text: str) -> Wanted:
     session_places = SessionPlaces(folder)
     return Wanted(PlaceChoice.parse(text), 0, 0, lambda *_: None, print, session_places)

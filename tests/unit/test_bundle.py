@@ -296,6 +296,17 @@ def test_files_that_the_board_needs_are_in_the_bundle(tmp_path: Path) -> None:
     assert again.port.title == "my port"
 
 
+def test_the_power_switch_of_another_machine_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "desk.toml").write_text(
+        'base = "nucleo-f446re"\nboard = { probe = "066EFF", power_cycle = "uhubctl -l 1-1" }\n'
+    )
+    make_model(tmp_path)
+    path = bundle_with(load_target(tmp_path / "desk.toml"), tmp_path / "models/small", tmp_path)
+    board = reopened(path).target("desk").board
+    assert isinstance(board, Pyocd)
+    assert (board.probe, board.power_cycle) == ("066EFF", "")
+
+
 def make_model(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         make_repository(folder, patch, None)  # type: ignore[arg-type]

@@ -3,10 +3,13 @@
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.board.board_options import BoardOptions
+from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
+from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.board.labgrid.labgrid_board import LabgridBoard
 from harness.board.provision import provision
 from harness.cli.main import main
@@ -128,3 +131,55 @@ def test_the_environment_puts_a_chip_into_a_farm_but_no_board_on_the_desk(
     assert is_in_farm(chip)
     assert not is_in_farm(chip, probe="066EFF")
     assert not is_in_farm(desk)
+
+
+class AcquiredPlace:
+    """A place with a power switch; its coordinator may be lost."""
+
+    name = "a"
+
+    def __init__(self, *, lost: bool = False) -> None:
+        self._lost = lost
+
+    def state(self) -> tuple[Place, FarmState]:
+        if self._lost:
+            raise CoordinatorLostError("does not answer")
+        power = Resource("pi", "a", "NetworkPowerPort", "power", True, {}, {})
+        place = Place("a", (), {}, (Match("pi", "a", "*"),), "", "", 0)
+        return place, FarmState({}, {power.key: power})
+
+    def release(self) -> None:
+        """Do nothing."""
+
+
+_SWITCHED = 'board.place = "a"\nboard.power_cycle = "uhubctl -l 1-1"'
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "lost", "program"),
+    [
+        (_SWITCHED, "", False, "uhubctl"),
+        (_SWITCHED, "", True, "uhubctl"),
+        (_SWITCHED, "b", False, "labgrid-client"),
+        (_SWITCHED, "chip=k64f", True, None),
+        ('board.place = "a"', "", False, "labgrid-client"),
+        ('board.place = "a"', "", True, None),
+    ],
+)
+def test_only_what_switches_this_place_is_a_way_back(
+    tmp_path: Path, progress: Progress, text: str, place: str, lost: bool, program: str | None
+) -> None:
+    board = provision(target(tmp_path, text), tmp_path, progress, BoardOptions(place=place))
+    assert isinstance(board, LabgridBoard)
+    acquired: Any = AcquiredPlace(lost=lost)
+    board._place = acquired
+    ways = [way.name for way in board.ways_back()]
+    assert ways == ["reset", "reflash", *["power cycle"] * (program is not None)]
+    cycle = board._power_cycle()
+    assert (cycle and cycle.command[0]) == program
+
+
+def test_tags_and_a_command_for_one_board_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a command for one board") as caught:
+        target(tmp_path, 'board.tags = { chip = "a" }\nboard.power_cycle = "uhubctl"')
+    assert caught.value.where.endswith("farm.toml: board.power_cycle")

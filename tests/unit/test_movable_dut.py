@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harness.board.device_info import DeviceInfo
-from harness.errors import InfrastructureError, Verdict
+from harness.errors import InfrastructureError, UnreachableError, Verdict
 from harness.link.device_errors import DeviceFaultError
 from harness.runs import movable_dut
-from harness.runs.health import LIMIT, Health
+from harness.runs.health import LIMIT, Health, LostBoardError
 from harness.runs.movable_dut import MovableDut
 from harness.support.progress import Progress
 
@@ -58,10 +58,11 @@ def movable(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
     monkeypatch.setattr(movable_dut, "open_dut", opened)
 
-    def make(board: object, *, variables: Sequence[str] = ()) -> MovableDut:
+    def make(board: object, *, variables: Sequence[str] = (), meter: str = "") -> MovableDut:
         request: Any = SimpleNamespace(
             target=SimpleNamespace(name="mine"),
             model=SimpleNamespace(graph=SimpleNamespace(variables=variables)),
+            metering=SimpleNamespace(spec=meter),
             title="digits on mine",
             health=Health(),
             progress=Progress(said),
@@ -111,6 +112,34 @@ def test_a_run_moves_at_most_twice_and_good_boards_stay(movable: Any, said: io.S
     assert "digits on mine: no other place could do it after a: a hangs; b: b" in said.getvalue()
 
 
+@pytest.mark.parametrize("error", [LostBoardError, UnreachableError])
+def test_boards_that_nothing_reaches_do_not_stop_the_moves(
+    movable: Any, error: type[Exception]
+) -> None:
+    board = FarmBoard("abcdef")
+    with movable(board) as dut:
+        assert dut.do(failing(*"abcd", error=error)) == "e"
+    assert board.left == [*"abcd"]
+
+
+def test_one_lost_board_does_not_set_the_target_aside(movable: Any) -> None:
+    def work(device: Any) -> None:
+        place = place_of(device)
+        raise LostBoardError("a is lost") if place == "a" else InfrastructureError(f"{place} fails")
+
+    board = FarmBoard("ab")
+    with movable(board) as dut:
+        with pytest.raises(InfrastructureError, match="b fails"):
+            dut.do(work)
+        assert dut._request.health.why_not("mine") == ""
+        assert board.left == ["a"]
+    board = FarmBoard("ab")
+    with movable(board) as dut:
+        with pytest.raises(LostBoardError, match="a hangs"):
+            dut.do(failing("a", "b", error=LostBoardError))
+        assert "does not come back" in dut._request.health.why_not("mine")
+
+
 @pytest.mark.parametrize("error", [Verdict, DeviceFaultError])
 def test_what_the_model_does_wrong_does_not_move(movable: Any, error: type[Exception]) -> None:
     board = FarmBoard("abc")
@@ -126,6 +155,13 @@ def test_a_model_with_a_state_moves_for_a_run_only(movable: Any) -> None:
         assert dut.do(failing("a")) == "b"
     with movable(FarmBoard("ab")) as dut:
         assert dut.infer(failing("a")) == "b"
+
+
+def test_a_run_stays_with_its_meter(movable: Any) -> None:
+    board = FarmBoard("ab")
+    with movable(board, meter="ppk2") as dut, pytest.raises(InfrastructureError, match="a hangs"):
+        dut.do(failing("a"))
+    assert board.left == []
 
 
 def test_a_board_without_another_fails_as_ever(movable: Any) -> None:

@@ -130,6 +130,10 @@ def test_addresses_are_those_of_pyocd_and_pyserial() -> None:
     [
         ({"host": "pi", "port": None}, "has no address"),
         ({"host": "", "port": 1}, "has no address"),
+        ({"host": "pi?logging=debug#", "port": 1}, "has no valid address"),
+        ({"host": "::1", "port": 1}, "has no valid address"),
+        ({"host": "pi", "port": 70000}, "has no valid address"),
+        ({"host": "pi", "port": "1"}, "has no valid address"),
         ({"host": "pi", "port": 1, "protocol": "telnet"}, "has the protocol 'telnet'"),
         ({"host": "pi", "port": 1, "protocol": "raw", "speed": 9600}, "has 9600 bit/s"),
         ({"host": "pi", "port": 1, "extra": {"proxy_required": True}}, "is isolated"),

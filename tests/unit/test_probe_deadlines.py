@@ -219,6 +219,7 @@ PEERS = {
     "old answer": (answering(b'{"id": 7, "status": 0}\n'), "answers 'hello' with b'{"),
     "no status": (answering(b'{"id": 0}\n'), "missing required field"),
     "an error": (answering(b'{"id": 0, "status": 3, "error": "no"}\n'), "(status code 3): no"),
+    "nested": (answering(b"[" * 200_000 + b"\n"), "answers 'hello' with b'[[["),
     "nothing": (confirming, "the server's answer makes no sense"),
 }
 

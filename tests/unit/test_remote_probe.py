@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyocd.core import exceptions
 
-from harness.board.pyocd import flash_job, remote_flash, server_connection
+from harness.board.pyocd import flash_job, remote_flash, remote_memory, server_connection
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.board.pyocd.server_connection import Request
@@ -88,6 +88,12 @@ class Trips:
             return answer(*arguments)
 
         return counted
+
+
+@pytest.mark.parametrize("answer", [[1], [1, 2, 3], [1, -1], [1, 1 << 32], [1, "2"], None, 7])
+def test_an_answer_that_is_not_memory_is_an_error_of_the_probe(answer: Any) -> None:
+    with pytest.raises(exceptions.ProbeError, match="not 2 words"):
+        remote_memory._bytes(range(0x2000_0001, 0x2000_0006), answer)
 
 
 @pytest.mark.parametrize("name", CHIPS)

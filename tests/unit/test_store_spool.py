@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,20 @@ def test_a_session_whose_process_is_killed_owes_its_records(workspace: Workspace
     assert len(ids(url)) == 2
     StoreUpload(url, workspace, "second").end()
     assert ids(url) == {record.id for record in RECORDS[:4]}
+    assert spooled(workspace) == []
+
+
+def test_a_session_that_is_interrupted_owes_the_record_that_it_just_wrote(
+    workspace: Workspace,
+) -> None:
+    url = f"sqlite:///{workspace.root}/team.sqlite"
+    with suppress(KeyboardInterrupt), StoreUpload(url, workspace, "first") as upload:
+        upload.add(*written(workspace, "first", 1))
+        written(workspace, "first", 1, start=1)
+        raise KeyboardInterrupt
+    assert upload.errors == []
+    StoreUpload(url, workspace, "second").end()
+    assert ids(url) == {record.id for record in RECORDS[:2]}
     assert spooled(workspace) == []
 
 

@@ -237,6 +237,20 @@ def test_a_store_that_fails_gets_the_runs_from_the_next_session(
         assert {entry.id for entry in opened.find()} == {"new-passed", "new-failed"}
 
 
+@pytest.mark.parametrize(
+    ("end", "workers"), [("import os; os._exit(1)", 1), ("raise KeyboardInterrupt", 0)]
+)
+def test_a_store_gets_the_run_of_a_test_without_a_report_from_the_next_session(
+    repository: pytest.Pytester, end: str, workers: int
+) -> None:
+    store = "--store=sqlite:///team.sqlite"
+    test = RECORDS_OF_WORKERS.replace('["passed", "failed"]', '["passed"]') + f"    {end}\n"
+    session(repository, test, store, "-p", "xdist", f"-n{workers}", "--max-worker-restart=0")
+    session(repository, "def test_nothing():\n    pass\n", store)
+    with Store("sqlite:///team.sqlite") as opened:
+        assert {entry.id for entry in opened.find()} == {"new-passed"}
+
+
 # What pytest-rerunfailures 16.7 does with a test that fails: all the tries are one protocol, each
 # report of a failure but the last has the outcome "rerun", and the item keeps its properties.
 RERUNS = """

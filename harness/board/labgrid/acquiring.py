@@ -165,7 +165,10 @@ class _Attempt:
         if name in self._refused:
             return self._refused[name]
         state = state or self.coordinator.synchronize()
-        return self.wanted.fault(state.places[name], state)
+        place = state.places.get(name)
+        if place is None:
+            return InfrastructureError("was deleted", where=f"place {name}")
+        return self.wanted.fault(place, state)
 
     def _allocated(self) -> str:
         """Reserve a place; return its name when it is ours."""

@@ -66,6 +66,7 @@ class LabgridBoard(PyocdBoard):
         """Acquire a place at the first start; then do as a board behind a probe does."""
         if self._place is None:
             self._place = AcquiredPlace(self._address, self._wanted, self._progress.warn)
+            self._device = DeviceInfo(place=self._place.name)  # errors are about this one
             self._take_addresses(self._place)
         self._place.check()
         return super().start(image)
@@ -86,13 +87,22 @@ class LabgridBoard(PyocdBoard):
                 place.release()
 
     def _power_cycle(self) -> PowerCycle | None:
-        """Return the command of the target file, or else the power switch of the place."""
-        cycle = super()._power_cycle()
-        if cycle is None and self._place is not None:
+        """Return the command of the target file, or else the power switch of the place.
+
+        The command belongs to the place in the file, and the option may name another one. A place
+        is not power cycled while the coordinator is away.
+        """
+        of_file = self._wanted.choice.name == self._wanted_board.place
+        if of_file and (cycle := super()._power_cycle()) is not None:
+            return cycle
+        if self._place is None:
+            return None
+        try:
             place, state = self._place.state()
-            resources = state.resources_of(place)
-            return power_of(place.name, resources, self._address, own_name())
-        return cycle
+        except InfrastructureError:  # it grants the switch
+            return None
+        resources = state.resources_of(place)
+        return power_of(place.name, resources, self._address, own_name())
 
     def free_places(self) -> int:
         """Return how many places this session could take now."""

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.board.labgrid.farm_state import Place
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InputError, InUseError
 from harness.support.suggestions import suggest
 
 _FORMS = "write a place's name, or tags: --place=chip=stm32f429xi,meter=ppk2"
 
 
-class PlaceInUseError(InfrastructureError):
+class PlaceInUseError(InUseError):
     """Others have all the places that fit, or have reserved them."""
 
 
@@ -62,7 +62,7 @@ class PlaceChoice:
                 else "it has no places; labgrid-client -p NAME create makes one",
             )
         tagged = "; ".join(
-            f"{place.name}: {', '.join(f'{key}={value}' for key, value in place.tags.items())}"
+            f"{place.name}: {', '.join(f'{key}={place.tags[key]}' for key in sorted(place.tags))}"
             for place in known
             if place.tags
         )

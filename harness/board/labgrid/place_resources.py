@@ -1,5 +1,6 @@
 """The probe and the serial line of a place: which resources they are, and their addresses."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from harness.board.labgrid.farm_state import Place, Resource
 from harness.errors import InfrastructureError
 from harness.target.target_file import Labgrid
 
+_HOST = re.compile(r"[\w.-]+", re.ASCII)  # it becomes part of a URL
 _PROBE, _SERIAL = "NetworkService", "NetworkSerialPort"
 _URLS = {
     "raw": "socket://{host}:{port}",
@@ -85,14 +87,21 @@ def _address(place: str, resource: Resource, key: str) -> tuple[str, int]:
             "is isolated: its exporter wants a connection through SSH",
             "start labgrid-exporter without --isolated, and reach its machine by SSH or WireGuard",
         )
-    if not isinstance(host, str) or not host or not isinstance(port, int):
+    if not host or not port:
         raise _wrong(
             place,
             resource,
             f"has no address: its {key} is {host!r} and its port {port!r}",
             f"write {key} and port; for a USB port, does ser2net run on that machine?",
         )
-    return host, port
+    if not _HOST.fullmatch(str(host)) or not isinstance(port, int) or not 0 < port < 1 << 16:
+        raise _wrong(
+            place,
+            resource,
+            f"has no valid address: its {key} is {host!r} and its port {port!r}",
+            f"write a host name or an IPv4 address as {key}, and a number as port",
+        )
+    return str(host), port
 
 
 def _pick(

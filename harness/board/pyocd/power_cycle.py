@@ -11,6 +11,8 @@ from harness.support.owned_process import OwnedProcess
 
 COMMAND_DEADLINE = 60.0
 """Seconds for the command."""
+END_DEADLINE = 10.0
+"""Seconds for the command after Ctrl-C or SIGTERM: in its middle, the board is off."""
 BACK_DEADLINE = 30.0
 """Seconds for the probe and the serial port to come back; USB takes a few."""
 
@@ -32,6 +34,9 @@ class PowerCycle(NamedTuple):
             process = OwnedProcess(self.command, log, environment=self.environment)
             try:
                 ended = process.wait(COMMAND_DEADLINE)
+            except BaseException:
+                process.wait(END_DEADLINE)
+                raise
             finally:
                 process.stop()
             log.seek(0)

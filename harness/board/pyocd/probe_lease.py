@@ -18,7 +18,7 @@ class ProbeLease:
     """The lease of `probe`; `target` is pyOCD's name of its chip."""
 
     def __init__(self, probe: Any, target: str, *, wait: float) -> None:
-        """Take it, waiting up to `wait` seconds; then `InfrastructureError`."""
+        """Take it, waiting up to `wait` seconds; then `InUseError`."""
         name = probe.unique_id
         self._leases: list[Lease | ServerLock] = [Lease(f"probe {name}", wait=wait)]
         if not isinstance(probe, RemoteProbe):

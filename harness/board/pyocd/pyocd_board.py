@@ -111,6 +111,7 @@ class PyocdBoard:
     def _start(self, image: Image) -> Carrier:
         self.stop()
         sectors, self._sectors = self._sectors, "differing"
+        self._chip_id = ""  # until this chip has told it
         if self._target.doubt:
             self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.coresight.ap import CSW_SIZE32, MEM_AP_CSW, MEM_AP_DRW, MEM_AP_TAR
 
@@ -55,7 +56,11 @@ def _words(addresses: range) -> tuple[int, int]:
 def _bytes(addresses: range, words: Sequence[int]) -> bytes:
     """Return the bytes at `addresses` in the `words` that were read for them."""
     begin = addresses.start % _WORD
-    return struct.pack(f"<{len(words)}I", *words)[begin : begin + len(addresses)]
+    _, count = _words(addresses)
+    try:
+        return struct.pack(f"<{count}I", *words)[begin : begin + len(addresses)]
+    except (struct.error, TypeError) as error:
+        raise exceptions.ProbeError(f"the probe's answer is not {count} words") from error
 
 
 def _requested(session: Session, address: int, count: int) -> _Words:

@@ -164,7 +164,7 @@ class ServerConnection:
         line, _, self._received = self._received.partition(b"\n")
         try:
             answer = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or answer.get("id") != request.number:
             raise self._failed(f"answers {request.name!r} with {bytes(line[:_SHOWN])!r}")

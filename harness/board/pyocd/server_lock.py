@@ -7,7 +7,7 @@ It therefore unlocks when the session ends, and also when its process is killed.
 """
 
 from harness.board.pyocd.server_connection import Request, ServerConnection, error_of
-from harness.errors import InfrastructureError
+from harness.errors import InUseError
 
 _VERSION = 1  # of pyOCD's protocol
 _MOMENT = 2.0  # seconds for which another client may hold the lock for one access
@@ -17,7 +17,7 @@ class ServerLock:
     """The right to use the probe behind the server at `address`, its host and port."""
 
     def __init__(self, address: tuple[str, int], where: str, *, wait: float) -> None:
-        """Take the lock, waiting up to `wait` seconds; then `InfrastructureError`.
+        """Take the lock, waiting up to `wait` seconds; then `InUseError`.
 
         `where` names the probe. Raises `OSError` or pyOCD's errors if the server does not answer,
         or refuses.
@@ -41,7 +41,7 @@ class ServerLock:
         try:
             self._ask(locked, seconds)
         except TimeoutError as error:
-            raise InfrastructureError(
+            raise InUseError(
                 "is in use by another client of its server",
                 where=where,
                 remedy="wait until it ends, or set a waiting time with --lock-timeout=SECONDS. "

@@ -60,7 +60,7 @@ class StoreUpload:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.end()
+        self.end(complete=kind is None)
 
     def add(self, *paths: Path) -> None:
         """Add the Records in the files `paths`."""
@@ -69,13 +69,16 @@ class StoreUpload:
             if self._failure is None:
                 self._try()
 
-    def end(self) -> None:
-        """Try a last time to add what is missing; note it in `errors` and in the spool."""
+    def end(self, *, complete: bool = True) -> None:
+        """Try a last time to add what is missing; note it in `errors` and in the spool.
+
+        If the session is not `complete`, there may be Records that nobody has named here.
+        """
         if not self._url:
             return
         if self._missing and time.monotonic() - self._failed_at > _PAUSE:
             self._try()
-        self._spool.end(owes=bool(self._missing))
+        self._spool.end(owes=bool(self._missing) or not complete)
         if self._missing:
             self.errors.append(f"{_names(self._missing)}\n{self._failure}\n  -> {_LATER}")
 

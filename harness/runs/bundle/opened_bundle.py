@@ -25,7 +25,7 @@ from harness.runs.bundle.manifest import (
 from harness.support import checked_cache, toml_file
 from harness.support.suggestions import suggest
 from harness.support.whole_files import explained_errors
-from harness.target.target_file import Target, TargetFile
+from harness.target.target_file import Pyocd, Target, TargetFile
 from harness.target.target_rules import check_rules_of_chip
 from harness.workspace import Workspace
 
@@ -73,7 +73,10 @@ class Bundle:
             )
 
     def target(self, name: str) -> Target:
-        """Return the target `name`, which is one of `names`."""
+        """Return the target `name`, which is one of `names`.
+
+        Its command for a power cycle stays behind: it switches a board of the other machine.
+        """
         entry = self.manifest.targets[name]
         where = self.path / f"{MANIFEST}: targets.{name}.description"
         described = toml_file.convert(entry.description, TargetFile, where)
@@ -83,6 +86,8 @@ class Bundle:
                 f"this board has no {', '.join(files)}", where=str(where), remedy=REMEDY
             )
         board = msgspec.structs.replace(described.board, **files)
+        if isinstance(board, Pyocd):
+            board = msgspec.structs.replace(board, power_cycle="")
         described = msgspec.structs.replace(described, board=board)
         check_rules_of_chip(where, described)
         keys = msgspec.structs.asdict(described)
