@@ -147,8 +147,8 @@ class Farm:
         An exporter comes back by itself; `start_coordinator` and `start_host` start the others.
         """
         for process in psutil.Process(self._processes[name].pid).children(recursive=True):
-            if process.name() != "sh":  # the exporter's loop
-                with suppress(psutil.NoSuchProcess):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                if process.name() != "sh":  # the exporter's loop
                     process.kill()
         if name not in self._exporters:
             self._processes.pop(name).stop()
