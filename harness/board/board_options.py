@@ -33,8 +33,8 @@ _WHY_NOT = {
     "probe": "only boards behind a debug probe and virtual boards have one",
     "pack": "only boards behind a debug probe take their chip from one",
     "serial": "only boards behind a debug probe have one, unless RTT carries the link",
-    "place": "only boards behind a debug probe are in a farm",
-    "coordinator": "only boards behind a debug probe are in a farm",
+    "place": "it describes no board behind a debug probe, and only those are in a farm",
+    "coordinator": "it describes no board behind a debug probe, and only those are in a farm",
     "renode": "only platforms of Renode run on it",
 }
 
@@ -146,7 +146,7 @@ def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
                 f"does not apply to {', '.join(target.name for target in targets)}: "
                 f"{_why_not(name, targets, options)}",
                 where=f"--{name}={value}",
-                remedy=f"remove --{name}, or name another --target",
+                remedy=_remedy(name, targets),
             )
 
 
@@ -154,6 +154,13 @@ def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, str]) -
     if name in ("probe", "serial") and any(is_of_farm(target, options) for target in targets):
         return "the place brings it"
     return _WHY_NOT[name]
+
+
+def _remedy(name: str, targets: Sequence[Target]) -> str:
+    chips = [target.board.chip for target in targets if isinstance(target.board, Virtual)]
+    if name in ("place", "coordinator") and chips:
+        return f"name the board's own target, such as --target=chip:{chips[0]}, or remove --{name}"
+    return f"remove --{name}, or name another --target"
 
 
 def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:

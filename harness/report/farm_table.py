@@ -35,7 +35,7 @@ def print_farm(status: FarmStatus, console: Console) -> None:
             *name_columns("place"),
             Column("used by", "text"),
             Column("exporter", "text"),
-            Column("last run", "text"),
+            Column("last finished run", "text"),
             Column("health", "detail"),
         ]
     )

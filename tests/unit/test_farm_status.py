@@ -12,6 +12,7 @@ from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
+from harness.measure.core_clock import ClockBounds
 from harness.model.folder import Model, load_model
 from harness.results.farm.check_files import read_checks, write_check
 from harness.results.farm.farm_status import FarmStatus, status_of
@@ -121,6 +122,22 @@ def test_wrong_outputs_and_a_wrong_clock_are_both_found(
     assert "the stated clock is 999 MHz" in clock.text
     assert check.summary == f"vectors: {outputs.text}"
     assert "1 board: 0 healthy, 1 not healthy" in capsys.readouterr().out
+
+
+def test_a_vague_clock_is_neither_right_nor_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "targets" / "other.toml").write_text(
+        'base = "virtual-stm32"\ndescription = "another"\ncounter.ticks = "cycles"\n'
+        'clock.hz = 16_000_000\nclock.source = "a guess"\n'
+    )
+    bounds = ClockBounds(1e6, 19e6)
+    monkeypatch.setattr("harness.runs.check.board_check.measure_clock", lambda *_: bounds)
+    assert main(["farm", "check", "--target=other"]) == ExitCode.PASSED
+    (check,) = read_checks(folder / "reports" / "checks")
+    (clock,) = [line for line in check.lines if line.part == "clock"]
+    assert clock.ok is None
+    assert "10 MHz ± 90 %; stated are 16 MHz ± 4 %: too vague to compare" in clock.text
 
 
 # The files

@@ -63,6 +63,14 @@ def test_an_option_that_no_target_uses_is_named(
     assert caught.value.remedy == f"remove --{option}, or name another --target"
 
 
+def test_a_place_wants_the_target_of_its_board() -> None:
+    with pytest.raises(InputError) as caught:
+        check(("virtual-stm32",), place="nucleo-1")
+    assert "only those are in a farm" in caught.value.what
+    wanted = "name the board's own target, such as --target=chip:stm32f429xi, or remove --place"
+    assert caught.value.remedy == wanted
+
+
 @pytest.mark.parametrize("command", ["run", "sweep", "profile", "mlperf"])
 def test_each_command_with_a_board_refuses_them(
     command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -69,7 +69,11 @@ class LabgridBoard(PyocdBoard):
             self._device = DeviceInfo(place=self._place.name)  # errors are about this one
             self._take_addresses(self._place)
         self._place.check()
-        return super().start(image)
+        try:
+            return super().start(image)
+        except InfrastructureError as error:
+            error.where = f"place {self._place.name}: {error.where}"
+            raise
 
     def check(self) -> None:
         """Raise `InfrastructureError` if somebody else has the place, or the core has stopped."""
