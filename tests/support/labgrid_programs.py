@@ -11,18 +11,22 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.support.user_folders import CACHES, chosen_folder, own_folder
+from harness.support.user_folders import CACHES, own_folder
 
 VERSION = "26.0.1"
 _VARIABLE = "LABGRID_BIN"
+
+
+_NAME = f"labgrid-{VERSION}-python{sys.version_info[0]}.{sys.version_info[1]}"
+# Of the user, found at once: a test may choose other caches for what it runs.
+_CACHES = own_folder(CACHES)
 
 
 def folder() -> Path:
     """Return the folder with labgrid's programs; it may not exist."""
     if named := os.environ.get(_VARIABLE):
         return Path(named)
-    caches = chosen_folder(CACHES) or own_folder(CACHES)
-    return caches / f"labgrid-{VERSION}-python{sys.version_info[0]}.{sys.version_info[1]}" / "bin"
+    return _CACHES / _NAME / "bin"
 
 
 def why_not() -> str:
