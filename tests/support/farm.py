@@ -5,6 +5,7 @@ Everything listens on free ports, and every process ends with the test, also if 
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -268,12 +269,17 @@ class Farm:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return numbers of TCP ports that nobody listens on."""
-    sockets = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Return numbers of TCP ports that nobody listens on.
+
+    The kernel gives ports above these to clients, so no connection takes them before their server
+    starts, or while it starts again.
+    """
+    ports: set[int] = set()
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with suppress(OSError), socket.create_server(("", port)):
+            ports.add(port)
+    return list(ports)
 
 
 def accepts(port: int) -> bool:
