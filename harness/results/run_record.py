@@ -77,7 +77,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
     return Record(
         schema=SCHEMA,
         id=f"{name}-{secrets.token_hex(3)}",
-        started=now.isoformat(timespec="seconds"),
+        started=now.isoformat(timespec="milliseconds"),  # two runs of one second keep their order
         verdict="failed" if reasons else "passed",
         reasons=reasons,
         target=TargetInfo(

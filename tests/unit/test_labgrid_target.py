@@ -113,7 +113,7 @@ def test_a_coordinator_is_refused_where_there_is_no_probe(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["run", "--target=virtual-stm32", "--coordinator=a"]) == ExitCode.USAGE
-    assert "only boards behind a debug probe are in a farm" in capsys.readouterr().err
+    assert "it describes no board behind a debug probe" in capsys.readouterr().err
 
 
 def test_the_environment_puts_a_chip_into_a_farm_but_no_board_on_the_desk(
