@@ -17,9 +17,10 @@ from harness.options.run_options import (
     add_vectors,
     board_options,
 )
-from harness.options.selection import Choice, Selection, add_options
+from harness.options.selection import Choice, Selection, add_options, notes_of
 from harness.report.folders_note import print_note
 from harness.report.json_documents.run_document import RunResults, failed_run, run_document
+from harness.report.json_documents.sweep_document import sweep_document
 from harness.report.runs_report import print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.gate import Gate
@@ -47,6 +48,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     BoardOptions.add_options(swept.add_argument)
     add_vectors(swept.add_argument)
     add_plot_option(swept.add_argument)
+    add_json_option(swept.add_argument)
     swept.set_defaults(command=_sweep)
 
 
@@ -63,8 +65,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     selection = run_options.selection
     upload = StoreUpload(run_options.store, workspace)
     choices = list(selection.combinations())
-    notes = list(filter(None, (selection.note, workspace.note)))
-    results = RunResults(selected=len(choices), notes=notes)
+    results = RunResults(selected=len(choices), notes=notes_of(selection))
     output: JsonOutput | None = options.json_output
     try:
         with (
@@ -142,14 +143,21 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
         quick = Quick(options.vectors)
         selection.check_vectors(quick)
     plot = plot_path(options)
+    output: JsonOutput | None = options.json_output
     rows: list[SweepRow] = []
+    problems: list[Problem] = []
     try:
-        sweep(selection, board_options(options), quick, progress, rows)
+        with noting_the_end(problems):
+            sweep(selection, board_options(options), quick, progress, rows)
+            if plot and any(not row.reasons for row in rows):
+                plot_sweep(rows, plot)
     finally:
-        if rows:
+        if rows and output:
+            notes = notes_of(selection)
+            output.print(sweep_document(rows, len(selection.names), problems, notes))
+        elif rows:
             print_sweep(rows, Terminal())
             print_note(workspace, Terminal())
-    if plot and any(not row.reasons for row in rows):
-        plot_sweep(rows, plot)
+    if plot and plot.exists():
         print(f"plot: {plot}")
     return max(row.code for row in rows)
