@@ -76,7 +76,8 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         return ExitCode.PASSED
     if bundle:
         print(f"bundle: {path}, {bundle.size:,} bytes\n  SHA-256 {bundle.sha256}")
-    print_note(workspace, Terminal())
+    if not options.quiet:
+        print_note(workspace, Terminal())
     return ExitCode.PASSED
 
 

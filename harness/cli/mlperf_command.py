@@ -119,7 +119,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     output: JsonOutput | None = options.json_output
     if not output:
         print_outcomes(outcomes, target.name, Terminal())
-        if records:
+        if records and not options.quiet:
             print(f"records: {workspace.runs}")
             print_note(workspace, Terminal())
     submission = _submitted(outcomes, options)
