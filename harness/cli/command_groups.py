@@ -122,7 +122,9 @@ class CommandParser(Parser):
         for module in modules:
             sentences |= module.sentences
             for name, sentence in module.sentences.items():
-                self._parsers[name] = self._commands.add_parser(name, description=sentence)
+                self._parsers[name] = self._commands.add_parser(
+                    name, help=sentence, description=sentence
+                )
                 self._modules[name] = module
         self.groups.append(CommandGroup(title, sentences))
 

@@ -70,6 +70,9 @@ _GROUPS = {
     ),
     "Manage this machine": (
         CommandModule(
+            "completion_command", {"completion": "print a script that completes words in a shell"}
+        ),
+        CommandModule(
             "setup_commands",
             {
                 "list": "list targets, models, engines or toolchains",
