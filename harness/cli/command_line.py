@@ -42,9 +42,12 @@ _GROUPS = {
             "judge_commands",
             {
                 "compare": "show what got better or worse from run A to run B, and why",
-                "baseline": "accept or list baselines, the runs that --baseline compares with",
                 "trend": "show a number over time, and where it changed",
             },
+        ),
+        CommandModule(
+            "baseline_commands",
+            {"baseline": "accept or list baselines, the runs that --baseline compares with"},
         ),
     ),
     "Report and share results": (

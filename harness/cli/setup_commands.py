@@ -132,6 +132,8 @@ def _serve(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
     """Return a command that runs a model on the board; empty if no target fits the options."""
+    from harness.runs.check.board_check import MODEL  # noqa: PLC0415 - all that runs need
+
     for path in list_targets(workspace.targets).values():
         try:
             target = load_target(path)
@@ -139,7 +141,7 @@ def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
             continue  # `harness list targets` shows why
         if isinstance(target.board, Virtual) and _fits(options, target, target.board):
             serial = "" if target.port.over_rtt else " --serial={port}"
-            return f"harness run --model=MODEL --target={target.name} --probe={{probe}}{serial}"
+            return f"harness run --model={MODEL} --target={target.name} --probe={{probe}}{serial}"
     return ""
 
 
