@@ -15,7 +15,7 @@ from harness.report.gate_text import failure_text, gate_summary
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.compare import compare
 from harness.results.judge.find_runs import find_runs
-from harness.results.judge.gate import Gate
+from harness.results.judge.gate import Gate, Judgement
 from harness.results.judge.history import history_of
 from harness.results.judge.matching import pair
 from harness.results.record_file import read_record
@@ -49,14 +49,17 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         add_store_option(command.add_argument)
 
 
-def passes(gate: Gate, records: Sequence[Path]) -> bool:
-    """Print the gate's judgement of runs that passed; return whether all pass the gate."""
-    judgements = [gate.judge(read_record(path)) for path in records]
+def judgements_of(gate: Gate, records: Sequence[Path]) -> list[Judgement]:
+    """Return the gate's judgements of runs that passed."""
+    return [gate.judge(read_record(path)) for path in records]
+
+
+def print_judgements(judgements: Sequence[Judgement], folder: Path) -> None:
+    """Print the judgements of the gate in `folder`."""
     for judgement in judgements:
         if judgement.fails:
-            print(failure_text(judgement, gate.folder))
-    print(*gate_summary(judgements, gate.folder), sep="\n")
-    return not any(judgement.fails for judgement in judgements)
+            print(failure_text(judgement, folder))
+    print(*gate_summary(judgements, folder), sep="\n")
 
 
 def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
