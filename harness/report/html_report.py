@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.measure.number import Number
+from harness.measure.shown_number import Shown, percent, quantity, show
 from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.combination_status import CombinationStatus
@@ -17,7 +18,7 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
 from harness.report.number_history import TRENDS, Series
-from harness.report.plain_text import Shown, percent, quantity, short, show
+from harness.report.plain_text import short
 from harness.report.quality_text import (
     agreement_notes,
     float_notes,
