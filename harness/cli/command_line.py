@@ -46,6 +46,10 @@ _GROUPS = {
                 "trend": "show a number over time, and where it changed",
             },
         ),
+        CommandModule(
+            "review_command",
+            {"review": "show what a change does since its merge base, for a pull request"},
+        ),
     ),
     "Report and share results": (
         CommandModule(
