@@ -49,6 +49,10 @@ _GROUPS = {
             "baseline_commands",
             {"baseline": "accept or list baselines, the runs that --baseline compares with"},
         ),
+        CommandModule(
+            "review_command",
+            {"review": "show what a change does since its merge base, for a pull request"},
+        ),
     ),
     "Report and share results": (
         CommandModule(
