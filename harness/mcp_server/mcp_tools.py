@@ -1,4 +1,4 @@
-"""The server and its tools. Each tool is a `harness` command, and returns its document."""
+"""The tools of the server. Each tool is a `harness` command, and returns its document."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
