@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from harness.errors import InputError
+from harness.options.output_options import add_output_options
 from harness.support.suggestions import did_you_mean, similar
 
 _NAME_WIDTH = 10  # characters
@@ -47,6 +48,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
+        add_output_options(self)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse `args`; refuse unknown ones here, because the parser above has another usage."""
