@@ -40,15 +40,13 @@ _GROUPS = {
     "Compare runs": (
         CommandModule(
             "judge_commands",
-            {
-                "compare": "show what got better or worse from run A to run B, and why",
-                "trend": "show a number over time, and where it changed",
-            },
+            {"compare": "show what got better or worse from run A to run B, and why"},
         ),
         CommandModule(
             "baseline_commands",
             {"baseline": "accept or list baselines, the runs that --baseline compares with"},
         ),
+        CommandModule("trend_command", {"trend": "show a number over time, and where it changed"}),
     ),
     "Report and share results": (
         CommandModule(
@@ -72,10 +70,10 @@ _GROUPS = {
         CommandModule("target_commands", {"target": "write a target file for a chip, to edit"}),
     ),
     "Manage this machine": (
+        CommandModule("list_command", {"list": "list targets, models, engines or toolchains"}),
         CommandModule(
             "setup_commands",
             {
-                "list": "list targets, models, engines or toolchains",
                 "doctor": "check what this machine lacks for each target",
                 "setup": "install Renode, or the Arduino library",
                 "virtual": "serve a virtual board to other tools",
