@@ -52,6 +52,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     report.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also append a summary in Markdown to FILE"
     )
+    report.add_argument(
+        "--badge", type=Path, metavar="FILE", help="also write a badge for shields.io, as JSON"
+    )
     add_baseline_option(
         report.add_argument,
         "compare with the baselines in FOLDER (default: with the runs a week before)",
@@ -138,6 +141,7 @@ def _check_runs(store: "Store") -> None:
 
 
 def _report(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.badge import write_badge  # noqa: PLC0415 - sqlalchemy
     from harness.report.html_report import write_html  # noqa: PLC0415 - jinja2, sqlalchemy
     from harness.report.json_documents.result_documents import report_document  # noqa: PLC0415 - sqlalchemy
     from harness.report.markdown_summary import append_markdown  # noqa: PLC0415
@@ -153,6 +157,8 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
         write_html(summary, path)
     if options.markdown:
         append_markdown(summary, options.markdown)
+    if options.badge:
+        write_badge(summary, options.badge)
     output: JsonOutput | None = options.json_output
     if output:
         output.print(report_document(summary, path, options.markdown))

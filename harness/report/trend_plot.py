@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.measure.number import Number
+from harness.measure.shown_number import SCALED, percent
 from harness.report.comparison_text import value_text
-from harness.report.plain_text import SCALED, percent
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend

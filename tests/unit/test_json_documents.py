@@ -77,7 +77,7 @@ def test_compare(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     read = document(capsys)
     assert read["small"] == 0.001
     [pair] = read["comparisons"]
-    assert [pair["old"]["run"], pair["new"]["run"]] == runs
+    assert [pair["old"]["id"], pair["new"]["id"]] == runs
     assert pair["old"]["target"] == "virtual-stm32"
     first, second, third, *_ = pair["numbers"]
     assert (first["name"], first["judged"], first["small"]) == ("flash", "worse", False)
@@ -97,7 +97,7 @@ def test_compare_with_runs_of_one_side_only(
     write_record(other, Path("b"))
     assert main(["compare", "reports/runs", "b", "--json"]) == ExitCode.PASSED
     read = document(capsys)
-    assert [each["run"] for each in read["only_a"]] == [runs[1]]
+    assert [each["id"] for each in read["only_a"]] == [runs[1]]
     assert read["only_b"] == []
     assert len(read["comparisons"]) == 1
 
@@ -149,7 +149,7 @@ def test_push_export_and_report(runs: list[str], capsys: pytest.CaptureFixture[s
     assert main(["report", "--json", "--markdown=summary.md"]) == ExitCode.PASSED
     report = document(capsys)
     [combination] = report["combinations"]
-    assert (combination["run"], combination["status"]) == (runs[1], "worse")
+    assert (combination["id"], combination["status"]) == (runs[1], "worse")
     assert report["runs"] == 2
     assert Path(report["file"]).is_file()
     assert Path(report["markdown"]).is_file()

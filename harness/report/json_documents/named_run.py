@@ -7,7 +7,7 @@ from harness.results.record import Record
 class NamedRun(NamedCombination, frozen=True, kw_only=True):
     """A run: what ran, when, and from which commit."""
 
-    run: str
+    id: str
     """Id of the run's Record."""
     started: str
     """When it started, ISO 8601 with the time zone."""
@@ -31,7 +31,7 @@ def named_run(record: Record) -> NamedRun:
         engine=engine,
         toolchain=toolchain,
         opt=opt,
-        run=record.id,
+        id=record.id,
         started=record.started,
         verdict=record.verdict,
         commit=commit.hash if commit else "",
