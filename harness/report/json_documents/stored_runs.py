@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from harness.report.json_documents.run_document import NamedCombination
+from harness.report.json_documents.named_combination import NamedCombination
 from harness.results.outcome import Outcome, outcome_of
 from harness.results.record import Record
 from harness.support.json_output import Document
