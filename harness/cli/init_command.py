@@ -34,7 +34,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--ci",
         choices=get_args(Ci),
-        help="whose CI file to write (default: gitlab if the repository uses it, or else github)",
+        help="whose CI file to write (default: that of the CI that the repository uses, or github)",
     )
     add_json_option(parser.add_argument)
     parser.set_defaults(command=_init)
@@ -55,7 +55,7 @@ def _init(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: AR
     for part in parts:
         print(_line(part))
     root = git_root(folder)
-    if root not in {None, folder}:
+    if root not in {None, folder} and options.ci != "none":
         print(f"  no CI file: it belongs to {root}, the root of the git repository")
     print("\nnext:")
     for command, comment in _next_steps(options.folder, folder):
