@@ -1,11 +1,14 @@
 """`harness.toml` at a repository's root: the settings of a machine or team."""
 
+import argparse
 import os
 from pathlib import Path
 
 import msgspec
 
+from harness.errors import InputError
 from harness.support import toml_file
+from harness.support.numbers import percentage
 from harness.support.toml_file import Section
 
 FILE = "harness.toml"
@@ -27,11 +30,20 @@ class Engines(Section, frozen=True):
     """The engine tflm."""
 
 
+class Changes(Section, frozen=True):
+    """Settings of `harness compare` and `harness report`."""
+
+    small: str = "0.1%"
+    """A change below this percentage is listed as small. `--small` overrides it."""
+
+
 class Settings(Section, frozen=True):
     """The whole file; every table is optional."""
 
     engines: Engines = Engines()
     """Settings of engines."""
+    changes: Changes = Changes()
+    """Which changes between two runs are small."""
 
 
 def read_settings(root: Path) -> Settings:
@@ -43,6 +55,10 @@ def read_settings(root: Path) -> Settings:
     if not os.path.lexists(path):
         return Settings()
     settings = toml_file.read(path, Settings)
+    try:
+        percentage(settings.changes.small)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(str(error), where=f"{path}: changes.small") from error
     configured = settings.engines.tflm.dir
     if not configured:
         return settings
@@ -56,3 +72,8 @@ def tflm_tree(root: Path) -> Path | None:
     """Return the TFLM tree that `harness.toml` in `root` names; None if it names none."""
     configured = read_settings(root).engines.tflm.dir
     return Path(configured) if configured else None
+
+
+def small_change(root: Path) -> float:
+    """Return the share that `harness.toml` in `root` sets for a small change."""
+    return percentage(read_settings(root).changes.small)

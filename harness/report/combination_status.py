@@ -6,7 +6,9 @@ A combination is a target, model, engine, toolchain and flag.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 
+from harness.report.change_causes import Causes, find_causes, runs_of
 from harness.report.number_history import TRENDS, NumberChange, Series, largest_changes
 from harness.results.judge.board_spread import Spread, spreads
 from harness.results.judge.compare import Comparison, Delta, History, Judged, Sample, compare
@@ -41,22 +43,38 @@ class CombinationStatus:
 
     If a run of the same session failed, it stands for the newest one.
 
-    There are `runs` runs; the first started at `first`, the newest at `started`. The combination
-    is `stale` if other combinations ran last night and it did not. `series` and `changes` have
-    the names of `TRENDS` as keys: the values of a number, and where it changed. `spreads` are those
-    between boards. `history` returns the samples of a measured number.
+    `entries` are its runs, oldest first. The combination is `stale` if other combinations ran last
+    night and it did not. `series` and `changes` have the names of `TRENDS` as keys: the values of a
+    number, and where it changed. `spreads` are those between boards. `history` returns the samples
+    of a measured number. `earlier` is the run that drawings compare the newest one with: that of
+    the `reference`, or the last one that passed.
     """
 
     record: Record
-    first: datetime
-    started: datetime
+    entries: Sequence[Entry] = field(repr=False)
     stale: bool
-    runs: int
     series: Mapping[str, Series] = field(repr=False)
     changes: Mapping[str, Sequence[NumberChange]] = field(repr=False)
     spreads: Sequence[Spread]
     reference: Reference
     history: History = field(repr=False)
+    earlier: Record | None = field(default=None, repr=False)
+    _causes: Causes = field(default_factory=dict, repr=False)
+
+    @property
+    def runs(self) -> int:
+        """The number of runs."""
+        return len(self.entries)
+
+    @property
+    def first(self) -> datetime:
+        """When the first run started."""
+        return self.entries[0].started
+
+    @property
+    def started(self) -> datetime:
+        """When the newest run started."""
+        return self.entries[-1].started
 
     @property
     def failed(self) -> bool:
@@ -80,10 +98,21 @@ class CombinationStatus:
         return not self.failed and bool(self.judged("worse") or self.reference.not_comparable)
 
     @property
+    def change(self) -> str:
+        """How the numbers changed: `worse`, `better`, or empty."""
+        if self.worse:
+            return "worse"
+        return "better" if self.judged("better") else ""
+
+    @property
     def build(self) -> tuple[str, str]:
         """The engine, and the toolchain with its flag."""
         image = self.record.image
         return self.record.engine, f"{image.toolchain} {image.optimize}"
+
+    def causes(self, change: NumberChange) -> Sequence[str]:
+        """Return what differs between the runs before and after `change`."""
+        return self._causes.get(runs_of(change), ())
 
     def varies(self, name: str) -> bool:
         """Tell whether a number of `series` differs between runs."""
@@ -138,17 +167,19 @@ def status_of(
             started, other = earlier
             comparison = compare(other, record, samples)
             reference = Reference(f"the run of {started:%Y-%m-%d}", comparison)
+    changes = {name: largest_changes(points, devices) for name, points in series.items()}
+    compared = reference.comparison
     return CombinationStatus(
         record=record,
-        first=history[0].started,
-        started=newest.started,
+        entries=history,
         stale=newest.started < last - NIGHT,
-        runs=len(history),
         series=series,
-        changes={name: largest_changes(points, devices) for name, points in series.items()},
+        changes=changes,
         spreads=spreads(history, series),
         reference=reference,
         history=samples,
+        earlier=compared.old if compared else _last_passed(store, history, record),
+        _causes=find_causes(store, chain.from_iterable(changes.values())),
     )
 
 
@@ -165,6 +196,14 @@ def _baseline_reference(gate: Gate, record: Record, history: History) -> Referen
         frozenset(worse - beyond_budget),
         judgement.not_comparable,
     )
+
+
+def _last_passed(store: Store, history: Sequence[Entry], record: Record) -> Record | None:
+    """Return the last run before `record` that passed."""
+    ids = [entry.id for entry in history]
+    before = history[: ids.index(record.id)]
+    passed = [entry.id for entry in before if entry.verdict == "passed"]
+    return store.record(passed[-1]) if passed else None
 
 
 def _week_before(

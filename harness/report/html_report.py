@@ -17,6 +17,8 @@ from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
 from harness.report.number_history import TRENDS, Series
+from harness.report.page.anchors import anchor, combination_anchor
+from harness.report.page.chart_data import chart_data
 from harness.report.plain_text import Shown, percent, quantity, short, show
 from harness.report.quality_text import (
     agreement_notes,
@@ -65,8 +67,9 @@ def render(summary: Summary) -> str:
         .render(
             summary=summary,
             models=models,
-            model_ids={model: f"m{index}" for index, model in enumerate(models, start=1)},
-            ids={s.record.id: f"r{i}" for i, s in enumerate(summary.statuses, start=1)},
+            model_ids={model: anchor("model", model) for model in models},
+            ids={s.record.id: combination_anchor(s.record.combination) for s in summary.statuses},
+            places={s.record.id: place for place, s in enumerate(summary.statuses)},
             version=VERSION,
             style=Markup(style),  # noqa: S704 - our own file
             style_digest=digest,
@@ -98,6 +101,7 @@ def _environment() -> Environment:
         "tick_unit_of": _tick_unit,
         "main_number_of": _main_number,
         "explain": explain,
+        "chart_data": chart_data,
     }
     for function in (
         rows_of,

@@ -36,7 +36,8 @@ _COLUMNS: Sequence[Column] = (
 class Summary:
     """The content of a report on `runs` runs from `first` to `last`; failed ones come first.
 
-    `farm` has the places and the health of boards, if anything is known of them.
+    `farm` has the places and the health of boards, if anything is known of them. `commit_url` is
+    the address of a commit's page, with {hash}; empty if it is not known.
     """
 
     statuses: Sequence[CombinationStatus]
@@ -44,6 +45,7 @@ class Summary:
     first: datetime
     last: datetime
     farm: FarmStatus | None = None
+    commit_url: str = ""
 
     @property
     def columns(self) -> list[Column]:
