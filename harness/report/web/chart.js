@@ -38,9 +38,11 @@ function liveTrend(figure) {
   const picture = figure.querySelector("svg");
   if (!picture) return;
   const changes = new Map(trend.changes.map((change) => [rows.indexOf(change.run), change]));
-  const show = (/** @type {number?} */ index) => {
-    const shown = index ?? rows.length - 1;
-    readout.replaceChildren(...pointDetails({ combination, index: rows[shown] }, trend, changes.get(shown)));
+  let shown = rows.length - 1;
+  // The point stays when the cursor leaves: its text has links.
+  const show = (/** @type {number} */ point) => {
+    shown = point;
+    readout.replaceChildren(...pointDetails({ combination, index: rows[point] }, trend, changes.get(point)));
   };
   picture.after(frame, readout);
   figure.classList.add("live");
@@ -56,13 +58,13 @@ function liveTrend(figure) {
   const open = (/** @type {number} */ index) => {
     location.hash = changed({ run: combination.runs.id[rows[index]], with: "" });
   };
-  listenToKeys(plot, frame, open);
+  listenToKeys(plot, frame, () => shown, open);
   listenToPointers(plot, open);
   figure.querySelector("figcaption")?.append(zoomButtons(plot, trend.title));
   new ResizeObserver(() => {
     if (frame.clientWidth) plot.setSize({ width: frame.clientWidth, height: CHART_HEIGHT });
   }).observe(frame);
-  show(null);
+  show(shown);
 }
 
 /** @param {unknown} value */
@@ -102,7 +104,7 @@ function zoomButtons(plot, title) {
 
 /**
  * @param {{unit: string, isExact: boolean, changes: number[], failed: number[],
- *   show: (index: number?) => void, width: number}} chart
+ *   show: (point: number) => void, width: number}} chart
  */
 function chartOptions({ unit, isExact, changes, failed, show, width }) {
   const line = () => colour("--line");
@@ -136,7 +138,7 @@ function chartOptions({ unit, isExact, changes, failed, show, width }) {
     }],
     hooks: {
       draw: [(/** @type {any} */ plot) => drawMarks(plot, changes, failed)],
-      setCursor: [(/** @type {any} */ plot) => show(plot.cursor.idx)],
+      setCursor: [(/** @type {any} */ plot) => isNumber(plot.cursor.idx) && show(plot.cursor.idx)],
     },
   };
 }

@@ -33,7 +33,7 @@ function button(text, attributes, action) {
  * @param {(value: string) => void} action
  */
 function choice(label, choices, action) {
-  const select = element("select", {}, ...options(choices));
+  const select = element("select", { "aria-label": label }, ...options(choices));
   select.addEventListener("change", () => action(select.value));
   return { select, field: element("label", {}, element("span", {}, label), select) };
 }

@@ -8,10 +8,9 @@
  */
 function zoom(plot, factor) {
   const { min, max } = plot.scales.x;
-  const index = plot.cursor.idx;
-  const middle = index === null || index === undefined ? (min + max) / 2 : plot.data[0][index];
-  const share = (middle - min) / (max - min);
-  showBetween(plot, middle - share * (max - min) * factor, middle + (1 - share) * (max - min) * factor);
+  const around = plot.data[0][plot.cursor.idx ?? -1] ?? (min + max) / 2;
+  const share = (around - min) / (max - min);
+  showBetween(plot, around - share * (max - min) * factor, around + (1 - share) * (max - min) * factor);
 }
 
 /** @param {any} plot */
@@ -51,9 +50,10 @@ function pointAt(plot, index) {
 /**
  * @param {any} plot
  * @param {HTMLElement} frame has the keyboard's focus
+ * @param {() => number} shown returns the point that is shown
  * @param {(index: number) => void} open shows the run of a point
  */
-function listenToKeys(plot, frame, open) {
+function listenToKeys(plot, frame, shown, open) {
   /** @type {Record<string, (index: number) => void>} */
   const actions = {
     ArrowLeft: (index) => pointAt(plot, index - 1),
@@ -69,7 +69,7 @@ function listenToKeys(plot, frame, open) {
     const action = actions[event.key];
     if (!action || event.ctrlKey || event.metaKey || event.altKey || event.target !== frame) return;
     event.preventDefault();
-    action(plot.cursor.idx ?? plot.data[0].length - 1);
+    action(shown());
   });
 }
 
@@ -86,7 +86,9 @@ function listenToPointers(plot, open) {
   const left = (/** @type {PointerEvent} */ event) => event.clientX - over.getBoundingClientRect().left;
   over.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => {
     pressed = { x: event.clientX, type: event.pointerType };
-    if (event.pointerType !== "mouse") fingers.set(event.pointerId, event);
+    if (event.pointerType === "mouse") return;
+    fingers.set(event.pointerId, event);
+    plot.setCursor({ left: left(event), top: over.clientHeight / 2 });
   });
   over.addEventListener("pointermove", (/** @type {PointerEvent} */ event) => {
     const before = fingers.get(event.pointerId);
