@@ -7,7 +7,7 @@ LONGEST_URL = 1000  # characters
 SAFE_URL = r"https?://[A-Za-z0-9\[][!#-&(-;=?-\[\]-_a-z~]*"
 """A web address: printable ASCII, without quotes, < and >."""
 _URL = re.compile(SAFE_URL)
-_USER = re.compile(r"\A(https?://)[^/?#]*@")
+_USER = re.compile(r"\A(https?://)[^/?#\\]*@")
 
 # Variables that hold the whole address: GitLab, Jenkins, Buildkite, CircleCI, Travis CI, Drone.
 _WHOLE = (

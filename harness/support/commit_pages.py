@@ -24,7 +24,12 @@ _PATHS = {  # by a part of the host's name
 _SERVERS = {"GITHUB_SERVER_URL": "commit", "CI_SERVER_URL": "-/commit"}  # what CI says of its own
 
 
-def commit_page(root: Path, environment: Mapping[str, str]) -> str:
+def is_commit_page(address: str) -> bool:
+    """Tell whether `address` is a safe web address with `HASH`."""
+    return HASH in address and bool(safe_url(address.replace(HASH, "0")))
+
+
+def page_of_repository(root: Path, environment: Mapping[str, str]) -> str:
     """Return the address of a commit's page, with `HASH`, from the remote of the repository.
 
     It is empty without a remote, or if the form of the server's addresses is not known. The
@@ -43,10 +48,9 @@ def page_of_remote(remote: str, environment: Mapping[str, str]) -> str:
     """Return the address of a commit's page, with `HASH`, on the server of `remote`."""
     base = _web_address(remote)
     host = _host(base)
-    for variable, path in _SERVERS.items():
-        if host and host == _host(environment.get(variable, "")):
-            return f"{base}/{path}/{HASH}"
-    path = next((path for part, path in _PATHS.items() if part in host), "")
+    own = (path for name, path in _SERVERS.items() if _host(environment.get(name, "")) == host)
+    known = (path for part, path in _PATHS.items() if part in host)
+    path = next(own, "") or next(known, "") if host else ""
     return f"{base}/{path}/{HASH}" if path else ""
 
 
@@ -55,17 +59,20 @@ def _web_address(remote: str) -> str:
     if scp := _SCP.fullmatch(remote):
         host, path = scp.groups()
         return _safe_address("https", host, path)
-    parts = urlsplit(remote)
-    if parts.scheme not in {"http", "https", "ssh", "git", "git+ssh"} or not parts.hostname:
+    try:
+        parts = urlsplit(remote)
+    except ValueError:
         return ""
-    is_web = parts.scheme.startswith("http")
-    host = parts.netloc.rpartition("@")[2] if is_web else parts.hostname  # a port of SSH is not ours
-    return _safe_address(parts.scheme if is_web else "https", host, parts.path)
+    if parts.scheme in {"http", "https"}:
+        return _safe_address(parts.scheme, parts.netloc.rpartition("@")[2], parts.path)
+    if parts.scheme in {"ssh", "git", "git+ssh"} and parts.hostname:
+        return _safe_address("https", parts.hostname, parts.path)  # the port is that of SSH
+    return ""
 
 
 def _safe_address(scheme: str, host: str, path: str) -> str:
     path = path.strip("/").removesuffix(".git")
-    return safe_url(f"{scheme}://{host}/{path}")
+    return safe_url(f"{scheme}://{host}/{path}") if host and path else ""
 
 
 def _host(address: str) -> str:
