@@ -137,10 +137,21 @@ function chartOptions({ unit, isExact, changes, failed, show, width }) {
       ...(isExact ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}),
     }],
     hooks: {
+      setScale: [(/** @type {any} */ plot) => noteRange(plot)],
       draw: [(/** @type {any} */ plot) => drawMarks(plot, changes, failed)],
       setCursor: [(/** @type {any} */ plot) => isNumber(plot.cursor.idx) && show(plot.cursor.idx)],
     },
   };
+}
+
+/**
+ * Say what the chart shows now, for those who do not see it.
+ * @param {any} plot
+ */
+function noteRange(plot) {
+  const { min, max } = plot.scales.x;
+  const frame = plot.root.parentElement;
+  if (isNumber(min) && frame) frame.setAttribute("aria-description", `${timeText(min)} to ${timeText(max)}`);
 }
 
 /** @param {string} name of a variable of the style sheet, which has a dark mode */

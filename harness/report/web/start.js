@@ -16,13 +16,11 @@ function change(changes) {
 /** Show what the address says: a state, or an element. */
 function follow() {
   const id = readState();
-  const target = id ? document.getElementById(id) : null;
+  const target = document.getElementById(id);
+  showTable?.();
   if (target) reveal(target);
   else if (id) showLinkedRun(id);
-  else {
-    showTable?.();
-    showComparison();
-  }
+  else showComparison();
 }
 
 /**
