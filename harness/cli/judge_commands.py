@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode
 from harness.options.plot_option import add_plot_option, plot_path
+from harness.options.small_option import add_small_option, small_of
 from harness.report.comparison_text import print_comparison
 from harness.report.gate_text import failure_text, gate_summary
 from harness.report.terminal_lines import keeping, print_line
@@ -27,7 +28,7 @@ from harness.workspace import Workspace
 if TYPE_CHECKING:  # sqlalchemy
     from harness.results.store.store import RunFilter
 
-_RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch or a commit"
+_RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch, a commit or a tag"
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -35,6 +36,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     compared = parsers["compare"]
     compared.add_argument("a", metavar="A", help=_RUN)
     compared.add_argument("b", metavar="B", help="the run or runs to compare with A")
+    add_small_option(compared.add_argument)
     compared.set_defaults(command=_compare)
     baseline = parsers["baseline"]
     actions = baseline.add_subparsers(required=True, metavar="COMMAND")
@@ -82,7 +84,7 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
             for before, after in pairs.both
         ]
     for comparison in comparisons:
-        print_comparison(comparison, console)
+        print_comparison(comparison, console, small_of(options, workspace))
     for name, unpaired in ((options.a, pairs.only_old), (options.b, pairs.only_new)):
         for record in unpaired:
             combination = record.combination
