@@ -33,7 +33,7 @@ NO_LIBRARY = (
 
 @dataclass(frozen=True)
 class PageScript:
-    """Scripts and style of the page; `missing` says what to do if there is no chart library."""
+    """Scripts and style of the page; `missing` is what to do if there is no chart library."""
 
     scripts: tuple[Markup, ...]
     style: str

@@ -55,9 +55,7 @@ function liveTrend(figure) {
   });
   const plot = new uPlot(options, [times, values], frame);
   plots.push(plot);
-  const open = (/** @type {number} */ index) => {
-    location.hash = changed({ run: combination.runs.id[rows[index]], with: "" });
-  };
+  const open = (/** @type {number} */ point) => openRun({ combination, index: rows[point] });
   listenToKeys(plot, frame, () => shown, open);
   listenToPointers(plot, open);
   figure.querySelector("figcaption")?.append(zoomButtons(plot, trend.title));
@@ -83,7 +81,7 @@ function pointDetails(run, trend, change) {
   const { text, kind } = valueText(trend, run.index);
   const lines = [
     element("p", {}, element("b", {}, text), " ", element("small", { class: "kind" }, kind), " ",
-      element("a", { href: `#${changed({ run: idOf(run), with: "" })}` }, timeText(runs.started[run.index])), " ",
+      runLink(run, timeText(runs.started[run.index])), " ",
       ...commitOf(run)),
   ];
   if (at(runs.verdict, run.index) === "failed") lines.push(element("p", { class: "no" }, "✗ failed"));

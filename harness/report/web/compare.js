@@ -9,11 +9,12 @@ function comparison() {
     location.hash = changed({ with: idOf(right.chosen()), run: idOf(left.chosen()) });
   });
   const result = element("div", { class: "result", tabindex: "-1" });
-  const details = element("details", { class: "compare" },
+  const details = element("details", { id: "compare", class: "compare" },
     element("summary", {}, element("h2", {}, "Compare two runs")),
     element("div", { class: "pickers" }, left.fields, swap, right.fields), result);
-  const section = element("section", { id: "compare" }, details);
-  document.getElementById("runs")?.after(section);
+  document.getElementById("runs")?.after(element("section", {}, details));
+  document.querySelector("nav.jump ul")?.append(
+    element("li", {}, element("a", { href: "#compare" }, "Compare two runs")));
   const show = () => {
     const run = findRun(state.get("run") ?? "") ?? newestRun(reportData().combinations[0]);
     const other = findRun(state.get("with") ?? "") ?? runBefore(run);
@@ -28,8 +29,41 @@ function comparison() {
     if (!state.has("run")) return;
     if (details.open) show();
     details.open = true; // the event `toggle` shows the runs
-    section.scrollIntoView();
+    details.scrollIntoView();
   };
+}
+
+/** Turn the times in the tables of runs into links that show the run beside the run before. */
+function linkHistories() {
+  const { combinations } = reportData();
+  for (const row of all("table.history tr[data-run]")) {
+    const combination = combinations[Number(row.dataset.combination)];
+    const heading = row.querySelector("th");
+    if (!combination || !heading) continue;
+    const index = Number(row.dataset.run);
+    heading.append(runLink({ combination, index }, ...heading.childNodes));
+  }
+}
+
+/** @param {Run} run */
+function openRun(run) {
+  location.hash = changed({ run: idOf(run), with: "" });
+}
+
+/**
+ * A link that shows a run beside the run before.
+ * @param {Run} run
+ * @param {(Node | string)[]} children
+ */
+function runLink(run, ...children) {
+  const address = String(new URLSearchParams({ run: idOf(run) }));
+  const link = element("a", { href: `#${address}`, title: "beside the run before" }, ...children);
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a new tab needs no filters
+    event.preventDefault();
+    openRun(run);
+  });
+  return link;
 }
 
 /**

@@ -46,5 +46,6 @@ function showLinkedRun(id) {
 
 document.documentElement.classList.add("script");
 liveTrends();
+linkHistories();
 addEventListener("hashchange", follow);
 follow();
