@@ -270,6 +270,13 @@ def test_a_link_to_a_combination_unfolds_it_although_a_filter_hides_it(page: Pag
     expect(section).to_have_attribute("open", "")
 
 
+def test_a_small_trend_leads_to_the_large_one(page: Page) -> None:
+    section = page.locator('details.run[id^="combination-digits-on-virtual-stm32"]')
+    page.locator('tr[data-model="digits"][data-target="virtual-stm32"] td.trend').click()
+    expect(section).to_have_attribute("open", "")
+    expect(section.locator("canvas").first).to_be_in_viewport()
+
+
 def test_the_colours_follow_the_systems(page: Page) -> None:
     figure = chart_of(page, "digits-on-virtual-stm32")
     has = """([canvas, r, g, b]) => {
@@ -361,6 +368,15 @@ def test_an_address_that_means_nothing_breaks_nothing(page: Page, address: str, 
     page.goto("about:blank")
     page.goto(address + hash_)
     expect(page.locator(".filters output")).to_be_visible()
+
+
+def test_one_run_has_nothing_to_sort_or_compare(context: BrowserContext, tmp_path: Path) -> None:
+    page = context.new_page()
+    errors = collect_errors(page)
+    page.goto(made(list(year(1))[:1], tmp_path))
+    expect(page.locator(ROWS)).to_have_count(1)
+    assert page.locator(".filters, #compare, button").count() == 0
+    assert errors == []
 
 
 def test_without_the_library_the_page_keeps_its_figures_and_says_so(

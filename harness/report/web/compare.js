@@ -1,8 +1,10 @@
 // @ts-check
 // Two runs side by side. A point of a trend leads here: to its run, beside the run before.
 
-/** @returns {() => void} what shows the runs of the present state */
+/** @returns {(() => void) | undefined} what shows the runs of the present state */
 function comparison() {
+  const { combinations } = reportData();
+  if (combinations.length === 1 && combinations[0].runs.id.length === 1) return undefined;
   const left = runPicker("before", "with");
   const right = runPicker("run", "run");
   const swap = button("⇄", { "aria-label": "swap the two runs" }, () => {
@@ -16,7 +18,7 @@ function comparison() {
   document.querySelector("nav.jump ul")?.append(
     element("li", {}, element("a", { href: "#compare" }, "Compare two runs")));
   const show = () => {
-    const run = findRun(state.get("run") ?? "") ?? newestRun(reportData().combinations[0]);
+    const run = findRun(state.get("run") ?? "") ?? newestRun(combinations[0]);
     const other = findRun(state.get("with") ?? "") ?? runBefore(run);
     left.choose(other);
     right.choose(run);

@@ -20,7 +20,7 @@ function follow() {
   showTable?.();
   if (target) reveal(target);
   else if (id) showLinkedRun(id);
-  else showComparison();
+  else showComparison?.();
 }
 
 /**

@@ -13,6 +13,10 @@ function liveTable() {
   const controls = filterControls(rows, columns);
   table.before(controls.bar);
   columns.forEach(addSortButton);
+  for (const row of rows) {
+    // The small trend leads to the large one.
+    row.querySelector("td.trend")?.addEventListener("click", () => row.querySelector("a")?.click());
+  }
   const order = tableOrder(table, rows);
   return () => {
     const shown = showMatching(rows);
