@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.measure.number import Number
+from harness.measure.shown_number import Shown, percent, quantity, show
 from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.combination_status import CombinationStatus
@@ -21,7 +22,7 @@ from harness.report.number_history import TRENDS, Series
 from harness.report.page.anchors import anchor, combination_anchor
 from harness.report.page.chart_data import chart_data
 from harness.report.page.page_script import digest, page_script
-from harness.report.plain_text import Shown, percent, quantity, short, show
+from harness.report.plain_text import short
 from harness.report.quality_text import (
     agreement_notes,
     float_notes,
