@@ -85,9 +85,16 @@ def cells(page: Page, name: str) -> list[float]:
     return [float(value.get_attribute("data-value") or "nan") for value in values.all()]
 
 
-def chart_of(page: Page, combination: str) -> Locator:
-    """The first chart of a combination, drawn and in view."""
-    section = page.locator(f'details.run[id^="combination-{combination}"]')
+def section_of(page: Page, model: str, target: str) -> Locator:
+    """The section of a combination."""
+    row = page.locator(f'#runs tr[data-model="{model}"][data-target="{target}"]')
+    number = row.get_attribute("data-combination")
+    return page.locator(f'details.run[data-combination="{number}"]')
+
+
+def chart_of(page: Page) -> Locator:
+    """The chart of the instructions of digits on virtual-stm32, drawn and in view."""
+    section = section_of(page, "digits", "virtual-stm32")
     if section.get_attribute("open") is None:
         section.locator("summary").first.click()
     figure = section.locator("figure.trend").first
@@ -171,7 +178,7 @@ def test_failed_runs_sort_first_and_missing_numbers_last(page: Page) -> None:
 
 
 def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     readout = figure.locator(".readout")
     page.mouse.move(*middle(figure, 0.3))
     expect(readout).to_contain_text(
@@ -185,7 +192,7 @@ def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> N
 
 
 def test_a_chart_zooms_by_drag_buttons_and_keys(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     whole = shown_range(figure)
     assert whole == "2026-01-01 02:00 to 2026-02-09 02:00"
     page.mouse.move(*middle(figure, 0.5))
@@ -206,7 +213,7 @@ def test_a_chart_zooms_by_drag_buttons_and_keys(page: Page) -> None:
 
 
 def test_a_click_on_a_point_shows_its_run_beside_the_run_before(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     page.mouse.click(*middle(figure, 24 / 39))
     result = page.locator("#compare .result")
     expect(result).to_be_in_viewport()
@@ -222,7 +229,7 @@ def test_a_click_on_a_point_shows_its_run_beside_the_run_before(page: Page) -> N
 
 
 def test_a_chart_is_used_with_the_keyboard(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     figure.locator(".chart").focus()
     page.keyboard.press("Home")
     expect(figure.locator(".readout")).to_contain_text("2026-01-01 02:00")
@@ -263,22 +270,24 @@ def test_an_old_link_to_a_run_shows_it(page: Page, address: str) -> None:
 
 def test_a_link_to_a_combination_unfolds_it_although_a_filter_hides_it(page: Page) -> None:
     page.get_by_label("model", exact=True).select_option("vowels")
-    section = page.locator('details.run[id^="combination-digits-on-virtual-stm32"]')
+    section = section_of(page, "digits", "virtual-stm32")
     expect(section).to_be_hidden()
-    page.evaluate("id => location.hash = id", section.get_attribute("id"))
+    row = page.locator('#runs tr[data-model="digits"][data-target="virtual-stm32"]')
+    link = row.get_by_role("link", name="virtual-stm32", include_hidden=True)
+    page.evaluate("hash => location.hash = hash", link.get_attribute("href"))
     expect(section).to_be_visible()
     expect(section).to_have_attribute("open", "")
 
 
 def test_a_small_trend_leads_to_the_large_one(page: Page) -> None:
-    section = page.locator('details.run[id^="combination-digits-on-virtual-stm32"]')
+    section = section_of(page, "digits", "virtual-stm32")
     page.locator('tr[data-model="digits"][data-target="virtual-stm32"] td.trend').click()
     expect(section).to_have_attribute("open", "")
     expect(section.locator("canvas").first).to_be_in_viewport()
 
 
 def test_the_colours_follow_the_systems(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     has = """([canvas, r, g, b]) => {
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         for (let i = 0; i < data.length; i += 4)
@@ -292,7 +301,7 @@ def test_the_colours_follow_the_systems(page: Page) -> None:
 
 
 def test_paper_gets_the_figures_without_script(page: Page) -> None:
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     picture = figure.locator("svg")
     assert not picture.is_visible()
     page.emulate_media(media="print")
@@ -311,7 +320,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen_and_a_finger_shows_a_point(
     page.get_by_label("sort by").select_option("flash ▼")
     assert page.url.endswith("#model=digits&sort=flash&down=1")
     expect(page.locator(ROWS)).to_have_count(3)
-    figure = chart_of(page, "digits-on-virtual-stm32")
+    figure = chart_of(page)
     page.touchscreen.tap(*middle(figure, 0.3))
     readout = figure.locator(".readout")
     expect(readout).to_contain_text(re.compile("2026-01-1[23]"))

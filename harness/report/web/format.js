@@ -1,5 +1,5 @@
 // @ts-check
-// Numbers and times as text, in the form that harness/report/plain_text.py gives them.
+// Numbers and times as text, in the form that harness/measure/shown_number.py gives them.
 
 /** @type {[number, string][]} */
 const PREFIXES = [[1, ""], [1e-3, "m"], [1e-6, "µ"], [1e-9, "n"], [1e-12, "p"]];

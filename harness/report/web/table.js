@@ -1,7 +1,9 @@
 // @ts-check
-// Sorts and filters the table of newest runs. A filter also hides the sections of combinations.
+// Sorts and filters the table of newest runs. A filter also hides the combinations further below.
 
 const FILTERS = ["target", "model", "engine", "toolchain", "branch", "verdict", "change"];
+/** What else the page has of a combination. */
+const SAME = "details.run[data-combination], .target tr[data-combination]";
 const VERDICTS = ["failed", "ran", "passed"];
 
 /** @returns {(() => void) | undefined} what shows the present state */
@@ -9,13 +11,15 @@ function liveTable() {
   const table = document.querySelector("#runs table.runs");
   const rows = table instanceof HTMLTableElement ? all("tbody tr[data-combination]", table) : [];
   if (!(table instanceof HTMLTableElement) || rows.length < 2) return undefined;
-  const columns = all("thead th[data-is]", table);
+  const columns = all("thead th[data-is]", table).filter(({ dataset }) => dataset.is !== "trend");
   const controls = filterControls(rows, columns);
   table.before(controls.bar);
   columns.forEach(addSortButton);
   for (const row of rows) {
     // The small trend leads to the large one.
-    row.querySelector("td.trend")?.addEventListener("click", () => row.querySelector("a")?.click());
+    row.querySelector("td.trend")?.addEventListener("click", ({ target }) => {
+      if (target instanceof Element && !target.closest("a")) row.querySelector("a")?.click();
+    });
   }
   const order = tableOrder(table, rows);
   return () => {
@@ -98,10 +102,9 @@ function showMatching(rows) {
     shown += Number(!row.hidden);
   }
   const hidden = new Set(rows.filter((row) => row.hidden).map((row) => row.dataset.combination));
-  for (const run of all("details.run[data-combination]")) {
-    run.hidden = hidden.has(run.dataset.combination);
-    const section = run.closest("section");
-    if (section) section.hidden = !section.querySelector("details.run:not([hidden])");
+  for (const other of all(SAME)) other.hidden = hidden.has(other.dataset.combination);
+  for (const section of all(".model, .target")) {
+    section.hidden = all(SAME, section).every((other) => other.hidden);
   }
   return shown;
 }
