@@ -39,12 +39,26 @@ _GROUPS = {
     ),
     "Compare runs": (
         CommandModule(
+            "stored_runs_commands",
+            {
+                "runs": "list the newest runs",
+                "show": "show a run: its numbers, its log, and why it failed",
+            },
+        ),
+        CommandModule(
             "judge_commands",
             {
                 "compare": "show what got better or worse from run A to run B, and why",
-                "baseline": "accept or list baselines, the runs that --baseline compares with",
                 "trend": "show a number over time, and where it changed",
             },
+        ),
+        CommandModule(
+            "baseline_commands",
+            {"baseline": "accept or list baselines, the runs that --baseline compares with"},
+        ),
+        CommandModule(
+            "review_command",
+            {"review": "show what a change does since its merge base, for a pull request"},
         ),
     ),
     "Report and share results": (
@@ -67,6 +81,9 @@ _GROUPS = {
     ),
     "Add targets": (
         CommandModule("target_commands", {"target": "write a target file for a chip, to edit"}),
+    ),
+    "Serve assistants": (
+        CommandModule("mcp_command", {"mcp": "serve the commands to an assistant, as MCP tools"}),
     ),
     "Manage this machine": (
         CommandModule(

@@ -1,4 +1,4 @@
-"""The commands that judge Records: compare, baseline, trend."""
+"""The commands that judge Records: compare, trend."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,17 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.small_option import add_small_option, small_of
 from harness.report.comparison_text import print_comparison
 from harness.report.gate_text import failure_text, gate_summary
 from harness.report.terminal_lines import keeping, print_line
-from harness.results.judge.baseline import accept, read_baselines
 from harness.results.judge.compare import compare
 from harness.results.judge.find_runs import find_runs
-from harness.results.judge.gate import Gate, add_baseline_option
+from harness.results.judge.gate import Gate, Judgement
 from harness.results.judge.history import history_of
 from harness.results.judge.matching import pair
 from harness.results.record_file import read_record
@@ -28,26 +26,17 @@ from harness.workspace import Workspace
 if TYPE_CHECKING:  # sqlalchemy
     from harness.results.store.store import RunFilter
 
-_RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch, a commit or a tag"
+RUN = "a file or folder of Records or baselines, a run's id, `last`, a branch, a commit or a tag"
+"""What names a run, for the help of an option."""
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the commands, whose parsers are `parsers`."""
     compared = parsers["compare"]
-    compared.add_argument("a", metavar="A", help=_RUN)
+    compared.add_argument("a", metavar="A", help=RUN)
     compared.add_argument("b", metavar="B", help="the run or runs to compare with A")
     add_small_option(compared.add_argument)
     compared.set_defaults(command=_compare)
-    baseline = parsers["baseline"]
-    actions = baseline.add_subparsers(required=True, metavar="COMMAND")
-    accepted = add_subcommand(actions, "accept", "make runs the baselines of their combinations")
-    accepted.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
-    accepted.add_argument(
-        "--because", required=True, metavar="REASON", help="why the change is intended"
-    )
-    accepted.set_defaults(command=_accept)
-    listed = add_subcommand(actions, "list", "list the baselines with date and reason")
-    listed.set_defaults(command=_list)
     trend = parsers["trend"]
     trend.add_argument(
         "--metric", required=True, help="name of a number in Records, or cycles, latency or energy"
@@ -56,22 +45,21 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         trend.add_argument(f"--{name}", help=f"only runs of this {name}")
     add_plot_option(trend.add_argument)
     trend.set_defaults(command=_trend)
-    for command in (compared, accepted, trend):
+    for command in (compared, trend):
         add_store_option(command.add_argument)
-    for command in (accepted, listed):
-        add_baseline_option(
-            command.add_argument, "the folder of the baselines (default: reports/baselines)"
-        )
 
 
-def passes(gate: Gate, records: Sequence[Path]) -> bool:
-    """Print the gate's judgement of runs that passed; return whether all pass the gate."""
-    judgements = [gate.judge(read_record(path)) for path in records]
+def judgements_of(gate: Gate, records: Sequence[Path]) -> list[Judgement]:
+    """Return the gate's judgements of runs that passed."""
+    return [gate.judge(read_record(path)) for path in records]
+
+
+def print_judgements(judgements: Sequence[Judgement], folder: Path) -> None:
+    """Print the judgements of the gate in `folder`."""
     for judgement in judgements:
         if judgement.fails:
-            print(failure_text(judgement, gate.folder))
-    print(*gate_summary(judgements, gate.folder), sep="\n")
-    return not any(judgement.fails for judgement in judgements)
+            print(failure_text(judgement, folder))
+    print(*gate_summary(judgements, folder), sep="\n")
 
 
 def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -89,26 +77,6 @@ def _compare(options: argparse.Namespace, workspace: Workspace) -> int:
         for record in unpaired:
             combination = record.combination
             print_line(console, keeping(f"only in {name}: {combination}", *combination))
-    return ExitCode.PASSED
-
-
-def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
-    with options.progress.step("reading Records"):
-        records = [
-            run for name in options.runs for run in find_runs(name, options.store, workspace)
-        ]
-        paths = accept(records, options.because, options.baseline or workspace.baselines)
-    for path in paths:
-        print(f"{path}")
-    return ExitCode.PASSED
-
-
-def _list(options: argparse.Namespace, workspace: Workspace) -> int:
-    console = Terminal()
-    for baseline in read_baselines(options.baseline or workspace.baselines):
-        combination = baseline.record.combination
-        print_line(console, keeping(str(combination), *combination))
-        print_line(console, f"  {baseline.accepted}: {baseline.because}")
     return ExitCode.PASSED
 
 

@@ -4,14 +4,23 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import commit_page
 from harness.options.small_option import add_small_option, small_of
 from harness.results.judge.gate import Gate, add_baseline_option
-from harness.results.store.open_results import add_store_option, open_store, warn_skipped
+from harness.results.store.open_results import (
+    MAKE_RUNS,
+    add_store_option,
+    open_store,
+    warn_skipped,
+)
 from harness.support.plural import count_of
 from harness.workspace import Workspace
+
+if TYPE_CHECKING:  # sqlalchemy
+    from harness.results.store.store import Store
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -42,6 +51,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     report.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also append a summary in Markdown to FILE"
+    )
+    report.add_argument(
+        "--badge", type=Path, metavar="FILE", help="also write a badge for shields.io, as JSON"
     )
     add_baseline_option(
         report.add_argument,
@@ -81,6 +93,7 @@ def _export(options: argparse.Namespace, workspace: Workspace) -> int:
         return _export_boards(options, workspace)
     with options.progress.step("reading Records"):
         with open_store(options.store, workspace) as store:
+            _check_runs(store)
             table = frame_of(store)
         if options.csv:
             write_csv(table, options.csv)
@@ -97,13 +110,21 @@ def _export_boards(options: argparse.Namespace, workspace: Workspace) -> int:
 
     with options.progress.step("reading Records"):
         with open_store(options.store, workspace) as store:
+            _check_runs(store)
             spreads = all_spreads(store)
         write_spreads(spreads, options.boards)
     print(f"{count_of(len(spreads), 'spread')} between boards of one kind")
     return ExitCode.PASSED
 
 
+def _check_runs(store: "Store") -> None:
+    """Raise `InputError` if `store` has no run."""
+    if not store.find():
+        raise InputError("there is no run to export", remedy=MAKE_RUNS)
+
+
 def _report(options: argparse.Namespace, workspace: Workspace) -> int:
+    from harness.report.badge import write_badge  # noqa: PLC0415 - sqlalchemy
     from harness.report.html_report import write_html  # noqa: PLC0415 - jinja2, sqlalchemy
     from harness.report.markdown_summary import append_markdown  # noqa: PLC0415
     from harness.report.report_data import summarize  # noqa: PLC0415
@@ -119,5 +140,7 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
         write_html(summary, path)
     if options.markdown:
         append_markdown(summary, options.markdown)
+    if options.badge:
+        write_badge(summary, options.badge)
     print(f"{summary.headline}\nreport: {path}")
     return ExitCode.PASSED

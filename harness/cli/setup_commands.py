@@ -7,15 +7,23 @@ from typing import TypeVar
 
 from harness.board.renode.installation import download, find_renode
 from harness.cli.command_groups import add_subcommand
-from harness.cli.target_list import print_list, print_targets
+from harness.cli.target_list import DERIVED, print_list, print_targets
 from harness.engines.registry import ENGINES, find_engine
 from harness.errors import ExitCode, HarnessError
 from harness.harness_toml import tflm_tree
 from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.model.folder import list_models, load_model
+from harness.options.json_option import add_json_option
 from harness.options.selection import default_models
+from harness.report.json_documents.list_documents import (
+    engines_document,
+    models_document,
+    targets_document,
+    toolchains_document,
+)
 from harness.simulator.serve_options import add_options as add_virtual_options
+from harness.support.json_output import Document, JsonOutput
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Target, Virtual
@@ -28,6 +36,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the commands, whose parsers are `parsers`."""
     lists = parsers["list"]
     lists.add_argument("what", choices=("targets", "models", "engines", "toolchains"))
+    add_json_option(lists.add_argument)
     lists.set_defaults(command=_list)
     doctor = parsers["doctor"]
     doctor.add_argument(
@@ -57,6 +66,10 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _list(options: argparse.Namespace, workspace: Workspace) -> int:
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(_document(options.what, workspace))
+        return ExitCode.PASSED
     if options.what == "targets":
         print_targets(list_targets(workspace.targets), Terminal())
         return ExitCode.PASSED
@@ -74,6 +87,15 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
         ]
     print_list("", sorted(rows), Terminal())
     return ExitCode.PASSED
+
+
+def _document(what: str, workspace: Workspace) -> Document:
+    """Return the document with the list of `what`."""
+    if what == "targets":
+        return targets_document(workspace, DERIVED)
+    if what == "models":
+        return models_document(workspace, default_models(workspace))
+    return engines_document(workspace) if what == "engines" else toolchains_document()
 
 
 def _list_models(workspace: Workspace) -> None:
@@ -132,6 +154,8 @@ def _serve(options: argparse.Namespace, workspace: Workspace) -> int:
 
 def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
     """Return a command that runs a model on the board; empty if no target fits the options."""
+    from harness.runs.check.board_check import MODEL  # noqa: PLC0415 - all that runs need
+
     for path in list_targets(workspace.targets).values():
         try:
             target = load_target(path)
@@ -139,7 +163,7 @@ def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
             continue  # `harness list targets` shows why
         if isinstance(target.board, Virtual) and _fits(options, target, target.board):
             serial = "" if target.port.over_rtt else " --serial={port}"
-            return f"harness run --model=MODEL --target={target.name} --probe={{probe}}{serial}"
+            return f"harness run --model={MODEL} --target={target.name} --probe={{probe}}{serial}"
     return ""
 
 

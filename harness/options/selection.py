@@ -85,6 +85,12 @@ class Choice(NamedTuple):
     engine: Engine
     toolchain: Toolchain
 
+    @property
+    def names(self) -> tuple[str, str, str, str, str]:
+        """The names of its parts, in the order of `AXES`."""
+        toolchain = self.toolchain
+        return self.target.name, self.model.name, self.engine.name, toolchain.name, toolchain.opt
+
 
 @dataclass(frozen=True)
 class Selection:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.report.plain_text import SCALED, percent, quantity
+from harness.measure.shown_number import SCALED, percent, quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.causes import PartChange, layer_changes, symbol_changes

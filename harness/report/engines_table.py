@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Kind, Number
-from harness.report.plain_text import error_of, few_digits, percent, quantity
+from harness.measure.shown_number import error_of, few_digits, percent, quantity
 from harness.report.quality_text import is_within_tolerance
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns

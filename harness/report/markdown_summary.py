@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from harness.measure.shown_number import percent, show
 from harness.model.metric import SHOWN
 from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain, others_text
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
-from harness.report.plain_text import percent, short, show
+from harness.report.plain_text import short
 from harness.report.quality_text import agreement_notes, float_notes, quality_text, subset_notes
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.device_info import DeviceInfo
-from harness.report.plain_text import percent, quantity
+from harness.measure.shown_number import percent, quantity
 from harness.results.judge.boards import NO_DEVICE, change_note
 from harness.results.judge.change_points import exact_changes, sampled_changes
 from harness.results.judge.metrics import metric_of

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.measure.number import Number
+from harness.measure.shown_number import SCALED, percent
 from harness.report.comparison_text import value_text
-from harness.report.plain_text import SCALED, percent
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
@@ -20,7 +20,7 @@ from harness.support.printable import printable
 
 _WIDTH = 64  # columns of a sparkline, at most
 _BARS = "▁▂▃▄▅▆▇█"
-_SMALLEST_SHARE = 0.1  # of the largest change; smaller changes are not marked
+_SMALLEST_SHARE = 0.1  # a change is marked if it is not smaller than this share of the largest
 _MAX_MARKED = 8  # changes in a panel
 _GAP = 1.5  # times the usual time between runs; after that, a run is missing
 _LABEL_SPACE = 0.5  # height above the plot for the labels, relative to the height of the plot

@@ -18,6 +18,7 @@ from harness.runs.mlperf.runner import Window
 from harness.support.ci_job import LONGEST_URL, SAFE_URL
 from harness.support.git_commit import Commit
 from harness.support.memory_map import Load
+from harness.support.printable import printable
 
 SCHEMA = 1
 
@@ -230,6 +231,9 @@ class Record(msgspec.Struct, frozen=True):
     """The bundle that the image came from. It is null if the image was built for this run;
     otherwise `commit` is the commit of the build.
     """
+
+    def __repr__(self) -> str:
+        return printable(f"<Record {self.id}: {self.combination}, {self.verdict}>")
 
     @property
     def combination(self) -> Combination:

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.measure.number import Number
+from harness.measure.shown_number import Shown, percent, quantity, show
 from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.comparison_text import explain, others_text
@@ -18,7 +19,7 @@ from harness.report.page.chart_data import chart_data
 from harness.report.page.layer_bars import layer_bars
 from harness.report.page.memory_rows import MemoryMap
 from harness.report.page.run_history import history_columns, history_rows
-from harness.report.plain_text import Shown, percent, quantity, short, show
+from harness.report.plain_text import short
 from harness.report.quality_text import (
     agreement_notes,
     float_notes,

@@ -109,7 +109,7 @@ def _matching(name: str, entries: "Sequence[Entry]", workspace: Workspace) -> "l
 
 
 def _earlier(commit: str, with_runs: Collection[str], workspace: Workspace) -> str:
-    """Return a remedy that names the nearest earlier commit of which there are runs."""
+    """Return a remedy that names the nearest earlier commit with runs."""
     earlier = next((each for each in ancestors(workspace.root, commit) if each in with_runs), "")
     if not earlier:
         return MAKE_RUNS
