@@ -84,7 +84,7 @@ def _change(
 ) -> dict[str, Any]:
     return {
         "run": rows[change.after.id],
-        "text": _text(str(change)),
+        "text": _text("; ".join(filter(None, (change.step, change.board_note)))),
         "causes": [_text(cause) for cause in status.causes(change)],
     }
 
