@@ -281,7 +281,7 @@ def test_a_link_to_a_combination_unfolds_it_although_a_filter_hides_it(page: Pag
 
 def test_a_small_trend_leads_to_the_large_one(page: Page) -> None:
     section = section_of(page, "digits", "virtual-stm32")
-    page.locator('tr[data-model="digits"][data-target="virtual-stm32"] td.trend').click()
+    page.locator('#runs tr[data-model="digits"][data-target="virtual-stm32"] td.trend').click()
     expect(section).to_have_attribute("open", "")
     expect(section.locator("canvas").first).to_be_in_viewport()
 
