@@ -28,7 +28,8 @@ _OPTIONS = (
 )
 _DAY = 86_400  # seconds
 _MOST_PRIORITY = 1000
-_COORDINATOR = "LG_COORDINATOR"  # labgrid's environment variable
+COORDINATOR = "LG_COORDINATOR"
+"""labgrid's environment variable."""
 _WHY_NOT = {
     "probe": "only boards behind a debug probe and virtual boards have one",
     "pack": "only boards behind a debug probe take their chip from one",
@@ -182,7 +183,7 @@ def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:
         return True
     on_desk = options.get("probe") or options.get("serial")
     is_chip = target.name.startswith(f"{CHIP}:")
-    return is_chip and not on_desk and bool(os.environ.get(_COORDINATOR))
+    return is_chip and not on_desk and bool(os.environ.get(COORDINATOR))
 
 
 def _usable(target: Target, options: Mapping[str, Any]) -> set[str]:

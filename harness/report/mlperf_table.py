@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from harness.measure.shown_number import quantity
 from harness.model.metric import (
     BETTER,
     SHOWN,
@@ -14,7 +15,6 @@ from harness.model.metric import (
     shown_detections,
     shown_quality,
 )
-from harness.report.plain_text import quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
     VERDICT,

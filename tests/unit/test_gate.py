@@ -152,6 +152,13 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     told = "\n".join(gate_summary([judgement], folder))
     assert "better: flash 18,208 → 18,000, -208 (-1.1 %)" in told
     assert f"to tighten the baselines: harness baseline accept {old.id}" in told
+    other = with_part(with_value(old, "flash", 18_000), "image", optimize="-Os")
+    several = [judgement, judge(folder, other)]
+    told = "\n".join(gate_summary(several, Path("b")))
+    assert told.endswith(
+        f'accept \\\n    {old.id} \\\n    {old.id} \\\n    --baseline=b --because "…"\n'
+        "baselines in b: 2 passed"
+    )
 
 
 def test_another_model_fails_though_it_is_no_worse_unless_budgets_say_otherwise(

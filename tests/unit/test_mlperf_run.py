@@ -27,7 +27,6 @@ from harness.model.quantization import quantize
 from harness.report.json_documents.mlperf_document import MlperfDocument, benchmark_results
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
-from harness.results.quality_numbers import quality_numbers
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.recording import record_of, record_run
@@ -37,6 +36,7 @@ from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.runner import Window
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.quality_numbers import quality_numbers
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.find_target import find_target
