@@ -27,8 +27,8 @@ from harness.simulator.serve_document import VirtualServeDocument
 from harness.support.bundled_files import bundled
 from harness.support.json_output import Document, as_json
 from harness.workspace import Workspace
+from tests.support.documents import printed_document as document
 from tests.unit.test_compare import run, with_numbers, with_value
-from tests.unit.test_json_output import document
 
 
 @pytest.fixture(autouse=True)
