@@ -3,7 +3,7 @@
 `--target`, `--model`, `--engine`, `--toolchain` and `--opt`: every combination is run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -75,6 +75,11 @@ def add_options(add: Callable[..., Any]) -> None:
         metavar="DIR",
         help="the TFLM tree for the engine tflm, or the folder with its library (docs/tflm.md)",
     )
+
+
+def words_of_options() -> Mapping[str, Sequence[str]]:
+    """Return the words that some of the options take, for a shell that completes them."""
+    return {"--engine": tuple(ENGINES), "--toolchain": tuple(TOOLCHAINS), "--opt": OPTS}
 
 
 class Choice(NamedTuple):
