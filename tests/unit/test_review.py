@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from harness.review.review import Links, Review
 from harness.review.reviewed_runs import ReviewedRun, ReviewedRuns
 from harness.support.git_commit import Commit
 from tests.support.code_host import OTHER, CodeHost, code_host
+from tests.support.models import ROOT
 from tests.support.year import FIRST, made_up
 
 CAPTURE = pytest.CaptureFixture[str]
@@ -268,6 +270,30 @@ def test_the_gate_of_accepted_baselines_names_the_command_that_accepts(
     assert lines[1].startswith("### ❌")
     text = "\n".join(lines)
     assert f"`harness baseline accept {last.id} --because" in text
+
+
+def test_the_document_has_the_runs_and_fits_its_schema(project: Project, capsys: CAPTURE) -> None:
+    before = project.record()
+    project.record("digits")
+    merge_base = project.git("rev-parse", "HEAD")
+    head = project.commit()
+    run = project.record(flash=FLASH)
+    assert main(["review", "main", "--fail-if-worse", "--json"]) == ExitCode.REGRESSION
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    schema = json.loads((ROOT / "docs" / "json" / "review.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    assert (document["head"], document["merge_base"]) == (head, merge_base)
+    assert document["passed"] is False
+    (found,) = document["runs"]
+    assert (found["state"], found["run"]["id"], found["before"]["id"]) == (
+        "worse",
+        run.id,
+        before.id,
+    )
+    assert [each["model"] for each in document["missing"]] == ["digits"]
+    assert document["gate"][0]["numbers"][0]["name"] == "flash"
+    assert "###" not in printed.err
 
 
 def test_a_revision_that_git_does_not_have_is_an_input_error(
