@@ -134,6 +134,11 @@ def test_the_inputs_reach_the_command_as_they_are(fake: Runner) -> None:
     assert not list(fake.workspace.rglob("hacked"))
 
 
+def test_more_packages_are_installed_with_the_action_s_own_commit(fake: Runner) -> None:
+    assert fake.run(extras="", packages="-r a.txt  scipy") == 0
+    assert fake.installed == f"{ROOT} -r a.txt scipy"
+
+
 def test_pytest_runs_with_its_own_options_and_the_base_without_them(fake: Runner) -> None:
     fake.variables["COMPARE_CODE"] = "2"
     assert fake.run(command="pytest", options="-k wake") == 0
