@@ -116,14 +116,17 @@ $(VENV)/created:
 	@$(PROGRESS) "Making $(VENV)" $(VENV_TOOL) $(VENV) $(HINT)
 	@touch $@
 
+# What an installation depends on; its build gets the report's chart library.
+BUILD_FILES := pyproject.toml hatch_build.py harness/report/web/package-lock.json
+
 # What running needs.
-$(VENV)/installed: pyproject.toml $(VENV)/created
+$(VENV)/installed: $(BUILD_FILES) $(VENV)/created
 	@$(INSTALL) . $(HINT)
 	@touch $@
 
 # With an extra: clang, dev (which has clang), docs, tutorial. The C libraries of Linux, Windows and others that
 # come with Zig, 175 MB, are removed: a microcontroller uses none of them.
-$(VENV)/%-installed: pyproject.toml $(VENV)/created
+$(VENV)/%-installed: $(BUILD_FILES) $(VENV)/created
 	@$(INSTALL) '.[$*]' $(HINT)
 	@for zig in $(VENV)/lib/python*/site-packages/ziglang/lib/libc; do \
 	    if [ -d "$$zig" ]; then $(PROGRESS) "Removing the C libraries that Zig does not need here" rm -r "$$zig"; fi; done

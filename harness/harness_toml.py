@@ -8,6 +8,7 @@ import msgspec
 
 from harness.errors import InputError
 from harness.support import toml_file
+from harness.support.commit_pages import is_commit_page, page_of_repository
 from harness.support.numbers import percentage
 from harness.support.toml_file import Section
 
@@ -37,6 +38,15 @@ class Changes(Section, frozen=True):
     """A change below this percentage is listed as small. `--small` overrides it."""
 
 
+class Report(Section, frozen=True):
+    """Settings of `harness report`."""
+
+    commit_url: str = ""
+    """Address of a commit's page, with {hash} for the commit's hash. Without it, the remote of the
+    repository tells it if it is on GitHub, GitLab, Bitbucket, Gitea or Forgejo.
+    """
+
+
 class Settings(Section, frozen=True):
     """The whole file; every table is optional."""
 
@@ -44,6 +54,8 @@ class Settings(Section, frozen=True):
     """Settings of engines."""
     changes: Changes = Changes()
     """Which changes between two runs are small."""
+    report: Report = Report()
+    """Settings of the report."""
 
 
 def read_settings(root: Path) -> Settings:
@@ -59,6 +71,12 @@ def read_settings(root: Path) -> Settings:
         percentage(settings.changes.small)
     except argparse.ArgumentTypeError as error:
         raise InputError(str(error), where=f"{path}: changes.small") from error
+    if settings.report.commit_url and not is_commit_page(settings.report.commit_url):
+        raise InputError(
+            "is not the address of a commit's page",
+            where=f"{path}: report.commit_url",
+            remedy="write it as https://example.com/name/commit/{hash}",
+        )
     configured = settings.engines.tflm.dir
     if not configured:
         return settings
@@ -77,3 +95,8 @@ def tflm_tree(root: Path) -> Path | None:
 def small_change(root: Path) -> float:
     """Return the share that `harness.toml` in `root` sets for a small change."""
     return percentage(read_settings(root).changes.small)
+
+
+def commit_page(root: Path) -> str:
+    """Return the address of a commit's page, with {hash}: the configured one, or the remote's."""
+    return read_settings(root).report.commit_url or page_of_repository(root, os.environ)

@@ -86,6 +86,9 @@ _GROUPS = {
     "Manage this machine": (
         CommandModule("list_command", {"list": "list targets, models, engines or toolchains"}),
         CommandModule(
+            "completion_command", {"completion": "print a script that completes words in a shell"}
+        ),
+        CommandModule(
             "setup_commands",
             {
                 "doctor": "check what this machine lacks for each target",
@@ -104,7 +107,7 @@ def command_parser() -> CommandParser:
     """
     parser = CommandParser(
         prog="harness",
-        usage="harness [-h] [--version] COMMAND ...",
+        usage="harness [-h] [--version] [-v | -q] [--no-progress] COMMAND ...",
         description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")

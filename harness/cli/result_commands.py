@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ExitCode, InputError
+from harness.harness_toml import commit_page
 from harness.options.json_option import add_json_option
+from harness.options.small_option import add_small_option, small_of
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import (
     MAKE_RUNS,
@@ -60,6 +62,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "compare with the baselines in FOLDER (default: with the runs a week before)",
     )
     report.add_argument("--branch", help="only runs of this branch")
+    add_small_option(report.add_argument)
     report.set_defaults(command=_report)
     for command in (push, export, report):
         add_store_option(command.add_argument)
@@ -72,7 +75,7 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.results.store.spool import Spool  # noqa: PLC0415
 
     if not options.store:
-        raise InputError("no store is named", where="harness push", remedy="give --store=URL")
+        raise InputError("no store is named", remedy="give --store=URL")
     if options.folder and not options.folder.is_dir():
         raise InputError(
             "is not a folder", where=str(options.folder), remedy="name a folder of Records"
@@ -152,7 +155,8 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
     with options.progress.step("reading Records"), open_store(options.store, workspace) as store:
         gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
         farm = known_farm(store, workspace)
-        summary = replace(summarize(store, options.branch, gate), farm=farm)
+        summary = summarize(store, options.branch, gate, small_of(options, workspace))
+        summary = replace(summary, farm=farm, commit_url=commit_page(workspace.root))
         options.progress.say("drawing the report")
         write_html(summary, path)
     if options.markdown:

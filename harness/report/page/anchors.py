@@ -6,6 +6,7 @@ import re
 from harness.results.combination import Combination
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_ON = "-on-"
 _LONGEST = 120  # characters
 
 
@@ -24,7 +25,6 @@ def anchor(kind: str, text: str) -> str:
 def combination_anchor(combination: Combination) -> str:
     """Return the `id` of a combination's section."""
     target, model, engine, toolchain, optimize = combination
-    built = f"{engine}-{toolchain}{optimize}".replace("/", "-")
-    text = f"{model}-on-{target}-{built}"
-    is_unique = not _UNSAFE.search("".join(combination[:3]))
-    return anchor("combination", text if is_unique else repr(tuple(combination)))
+    text = f"{model}{_ON}{target}-{engine}-{toolchain}{optimize}"
+    # The parts could be joined to the same text in another way.
+    return anchor("combination", text if text.count(_ON) == 1 else repr(tuple(combination)))
