@@ -1,11 +1,13 @@
 """The command `review`: what a reviewer of a change reads, as a comment of the pull request."""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import ExitCode, InputError
+from harness.harness_toml import commit_page
 from harness.options.json_option import add_json_option
 from harness.options.small_option import add_small_option, small_of
 from harness.results.judge.baseline import Baseline
@@ -17,9 +19,10 @@ from harness.review.commits import base_of_ci, change_since
 from harness.review.github_comment import GitHubPullRequest
 from harness.review.gitlab_note import GitLabMergeRequest
 from harness.review.rest import NotAllowedError
-from harness.review.review import Links, Review
+from harness.review.review import Review
 from harness.review.review_document import review_document
 from harness.review.reviewed_runs import ReviewedRun, reviewed_runs
+from harness.support.ci_job import job_url
 from harness.support.json_output import JsonOutput
 from harness.support.whole_files import unwritable
 from harness.workspace import Workspace
@@ -119,7 +122,8 @@ def _reviewed(options: argparse.Namespace, workspace: Workspace, small: float) -
         failing,
         options.baseline,
         options.exit_code,
-        Links.of_ci(),
+        job_url(os.environ),
+        commit_page(workspace.root),
     )
 
 

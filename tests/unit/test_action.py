@@ -93,7 +93,7 @@ def test_a_pull_request_without_any_history_gets_its_comment(
     assert runner.installed == f"{ROOT}[clang]"
     (comment,) = host.mine
     assert "`models`: nothing changed in 1 run" in comment
-    assert "[job, report and Records](https://github.com/me/it/actions/runs/99)" in comment
+    assert "[job, report and Records](<https://github.com/me/it/actions/runs/99>)" in comment
     assert runner.summary == comment
     assert runner.outputs["steps.run.outputs.exit-code"] == "0"
     badge = json.loads((checkout / "reports" / "site" / "badge.json").read_text())
