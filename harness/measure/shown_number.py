@@ -9,7 +9,7 @@ from harness.support.printable import printable
 _LARGEST = 2**53
 _CLOCK = 1e3  # Hz; lower frequencies are not those of clocks, but errors of a regression
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
-_SCALED = {"s", "J", "W", "A", "V"}
+SCALED = {"s", "J", "W", "A", "V"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def quantity(value: float, unit: str, digits: int = 4) -> str:
         return f"{value:,.0f} B"
     if unit == "Hz" and abs(value) >= _CLOCK:
         return f"{_digits(value / 1e6, digits)} MHz"
-    if unit in _SCALED:
+    if unit in SCALED:
         scale, prefix = _prefix(value)
         return f"{_digits(value / scale, digits)} {prefix}{unit}"
     is_count = float(value).is_integer() and abs(value) > 1

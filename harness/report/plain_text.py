@@ -3,6 +3,7 @@
 import re
 
 from harness.measure.shown_number import (
+    SCALED,
     Shown,
     error_of,
     few_digits,
@@ -14,6 +15,7 @@ from harness.results.record import ImageInfo
 from harness.support.printable import printable
 
 __all__ = [
+    "SCALED",
     "Shown",
     "built_with",
     "error_of",
