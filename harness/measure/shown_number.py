@@ -10,6 +10,7 @@ _LARGEST = 2**53
 _CLOCK = 1e3  # Hz; lower frequencies are not those of clocks, but errors of a regression
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"))
 SCALED = {"s", "J", "W", "A", "V"}
+"""Units that `quantity` writes with a prefix."""
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,8 @@
 
 import re
 
-from harness.measure.shown_number import (
-    SCALED,
-    Shown,
-    error_of,
-    few_digits,
-    percent,
-    quantity,
-    show,
-)
 from harness.results.record import ImageInfo
 from harness.support.printable import printable
-
-__all__ = [
-    "SCALED",
-    "Shown",
-    "built_with",
-    "error_of",
-    "few_digits",
-    "percent",
-    "quantity",
-    "short",
-    "show",
-    "shown_compiler",
-]
 
 _SHORT = 80  # characters of a name
 _COMPILER = re.compile(r"^(?:arm-none-eabi-gcc (\(.*?\)) ([\d.]+)|clang version ([\d.]+) (\(.*\)))")

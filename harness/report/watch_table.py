@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.text import Text
 
 from harness.measure.number import Number
+from harness.measure.shown_number import quantity
 from harness.model.metric import SHOWN
 from harness.report.comparison_text import explain
-from harness.report.plain_text import quantity
 from harness.report.quality_text import is_missed, quality_text
 from harness.report.terminal_table import (
     TICK_HEADINGS,

@@ -1,5 +1,6 @@
 """Turns a run into a Record."""
 
+import os
 import platform
 import secrets
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from harness.results.record import (
 )
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
+from harness.support.ci_job import job_url
 from harness.support.git_commit import commit_of
 from harness.support.version import VERSION
 from harness.target.target_file import Qemu
@@ -102,6 +104,7 @@ def make_record(run: AnyRun, root: Path, **measured: Any) -> Record:
         load=run.target.load,
         subset=run.subset,
         session=current_session(),
+        job=job_url(os.environ),
         **measured,
     )
 
