@@ -7,11 +7,17 @@ from pathlib import Path
 from harness.cli.command_groups import add_subcommand
 from harness.cli.judge_commands import RUN
 from harness.errors import ExitCode, InputError
+from harness.options.json_option import add_json_option
 from harness.report.baseline_text import print_accepted, print_baselines
+from harness.report.json_documents.baseline_documents import (
+    baseline_accept_document,
+    baseline_list_document,
+)
 from harness.results.judge.baseline import accept, read_baseline, read_baselines
 from harness.results.judge.find_runs import find_runs
 from harness.results.judge.gate import add_baseline_option
 from harness.results.store.open_results import add_store_option
+from harness.support.json_output import JsonOutput
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 
@@ -31,6 +37,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         add_baseline_option(
             command.add_argument, "the folder of the baselines (default: reports/baselines)"
         )
+        add_json_option(command.add_argument)
     add_store_option(accepted.add_argument)
 
 
@@ -40,8 +47,13 @@ def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
         records = [
             run for name in options.runs for run in find_runs(name, options.store, workspace)
         ]
-        accepted = [read_baseline(path) for path in accept(records, options.because, folder)]
-    print_accepted([baseline.record for baseline in accepted], folder, Terminal())
+        paths = accept(records, options.because, folder)
+        accepted = {path: read_baseline(path) for path in paths}
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(baseline_accept_document(accepted, folder))
+    else:
+        print_accepted([baseline.record for baseline in accepted.values()], folder, Terminal())
     return ExitCode.PASSED
 
 
@@ -52,5 +64,10 @@ def _list(options: argparse.Namespace, workspace: Workspace) -> int:
             "is not a folder", where=f"--baseline={given}", remedy="name a folder of baselines"
         )
     folder = given or workspace.baselines
-    print_baselines(read_baselines(folder), folder, Terminal())
+    baselines = read_baselines(folder)
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(baseline_list_document(baselines, folder))
+    else:
+        print_baselines(baselines, folder, Terminal())
     return ExitCode.PASSED

@@ -47,15 +47,13 @@ _GROUPS = {
         ),
         CommandModule(
             "judge_commands",
-            {
-                "compare": "show what got better or worse from run A to run B, and why",
-                "trend": "show a number over time, and where it changed",
-            },
+            {"compare": "show what got better or worse from run A to run B, and why"},
         ),
         CommandModule(
             "baseline_commands",
             {"baseline": "accept or list baselines, the runs that --baseline compares with"},
         ),
+        CommandModule("trend_command", {"trend": "show a number over time, and where it changed"}),
         CommandModule(
             "review_command",
             {"review": "show what a change does since its merge base, for a pull request"},
@@ -86,10 +84,13 @@ _GROUPS = {
         CommandModule("mcp_command", {"mcp": "serve the commands to an assistant, as MCP tools"}),
     ),
     "Manage this machine": (
+        CommandModule("list_command", {"list": "list targets, models, engines or toolchains"}),
+        CommandModule(
+            "completion_command", {"completion": "print a script that completes words in a shell"}
+        ),
         CommandModule(
             "setup_commands",
             {
-                "list": "list targets, models, engines or toolchains",
                 "doctor": "check what this machine lacks for each target",
                 "setup": "install Renode, or the Arduino library",
                 "virtual": "serve a virtual board to other tools",
@@ -106,7 +107,7 @@ def command_parser() -> CommandParser:
     """
     parser = CommandParser(
         prog="harness",
-        usage="harness [-h] [--version] COMMAND ...",
+        usage="harness [-h] [--version] [-v | -q] [--no-progress] COMMAND ...",
         description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")

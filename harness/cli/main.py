@@ -3,11 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
 from harness.options.json_option import json_is_asked
+from harness.options.output_options import Talk
 from harness.support.command import guarded
 from harness.support.json_output import JsonOutput
 from harness.support.progress import Progress
@@ -32,21 +33,20 @@ def _run(given: Sequence[str], output: JsonOutput | None) -> int:
     parser = command_parser()
     command = parser.named(given)
     at_once = command in _LONG and not {"-h", "--help"} & set(given)
-    progress = Progress(sys.stderr, patience=0 if at_once else INTERVAL)
+    talk = Talk.of(given)
+    quiet = not talk.shows_progress
+    progress = Progress(sys.stderr, patience=0 if at_once else INTERVAL, quiet=quiet)
     if command:
         with progress.step(f"starting harness {command}"):
             parser.declare(command)
-    namespace = argparse.Namespace(progress=progress, json_output=None)
+    namespace = argparse.Namespace(progress=progress, json_output=None, quiet=talk.quiet)
     options = parser.parse_args(given, namespace)
-    if output and json_is_asked(options):
-        options.json_output = output
-        with output.alone():
-            return _code(options)
-    return _code(options)
-
-
-def _code(options: argparse.Namespace) -> int:
-    code: int = options.command(options, find_workspace())
+    with ExitStack() as stack:
+        stack.enter_context(talk.details(progress))
+        if output and json_is_asked(options):
+            options.json_output = output
+            stack.enter_context(output.alone())
+        code: int = options.command(options, find_workspace())
     return code
 
 

@@ -30,14 +30,14 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     parser.set_defaults(command=_serve)
 
 
-def _serve(options: argparse.Namespace, workspace: Workspace) -> int:
+def _serve(options: argparse.Namespace, _: Workspace) -> int:
     if find_spec("mcp") is None:
         raise InputError(
             "the package mcp is not installed",
             where="harness mcp",
             remedy="pip install 'tinyml-harness[mcp]'",
         )
-    from harness.mcp_server.server import make_server  # noqa: PLC0415 - an extra, slow to import
+    from harness.mcp_server.mcp_tools import make_server  # noqa: PLC0415 - an extra, slow to import
 
     make_server(options.limit, allow_run=options.allow_run).run("stdio")
     return ExitCode.PASSED

@@ -2,13 +2,15 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from harness.board.board_options import BoardOptions
 from harness.cli.judge_commands import judgements_of, print_judgements
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
+from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
@@ -17,10 +19,11 @@ from harness.options.run_options import (
     add_vectors,
     board_options,
 )
-from harness.options.selection import Choice, Selection, add_options
+from harness.options.selection import Choice, Selection, add_options, notes_of
 from harness.report.folders_note import print_note
 from harness.report.json_documents.run_document import RunResults, failed_run, run_document
-from harness.report.runs_report import print_runs
+from harness.report.json_documents.sweep_document import sweep_document
+from harness.report.runs_report import left_out_text, print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
 from harness.results.judge.gate import Gate
 from harness.results.judge.sweep_row import SweepRow
@@ -47,6 +50,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     BoardOptions.add_options(swept.add_argument)
     add_vectors(swept.add_argument)
     add_plot_option(swept.add_argument)
+    add_json_option(swept.add_argument)
     swept.set_defaults(command=_sweep)
 
 
@@ -56,21 +60,21 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         "building the sketch" if options.sketch else "reading the targets and models"
     ):
         run_options = RunOptions.of(options, workspace)
-        run_options.selection.check()
+        check_all(options, run_options.selection)
         for name in run_options.selection.targets:
             run_options.meter.check(run_options.selection.target(name))
         run_options.selection.check_vectors(run_options.quick)
     selection = run_options.selection
     upload = StoreUpload(run_options.store, workspace)
     choices = list(selection.combinations())
-    notes = list(filter(None, (selection.note, workspace.note)))
-    results = RunResults(selected=len(choices), notes=notes)
+    results = RunResults(selected=len(choices), notes=notes_of(selection))
     output: JsonOutput | None = options.json_output
+    tables = _Tables(results, selection, upload, notes=not options.quiet)
     try:
         with (
             noting_the_end(results.problems),
             upload,
-            _tables_at_the_end(results, run_options, upload, shown=output is None),
+            nullcontext() if output else tables,
             run_options.meter as metering,
         ):
             for choice in choices:
@@ -109,21 +113,28 @@ def _explain(error: InfrastructureError, request: RunRequest) -> None:
         print(f"harness: {name}: {why}; its other runs are not tried", file=sys.stderr)
 
 
-@contextmanager
-def _tables_at_the_end(
-    results: RunResults, run_options: RunOptions, upload: StoreUpload, *, shown: bool
-) -> Iterator[None]:
-    """Print what was measured, even if a record cannot be written or a later run fails."""
-    try:
-        yield
-    finally:
-        if shown and results.records:
-            selection = run_options.selection
-            workspace = selection.workspace
-            print_runs(results.records, selection.engines, upload.history, workspace, Terminal())
-            if selection.note:
-                print(selection.note)
-            print(f"records: {workspace.runs}")
+@dataclass
+class _Tables:
+    """Prints at the end what was measured, even if a record cannot be written or a run fails."""
+
+    results: RunResults
+    selection: Selection
+    upload: StoreUpload
+    notes: bool
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, *_: object) -> None:
+        results, selection, workspace = self.results, self.selection, self.selection.workspace
+        if results.records:
+            history = self.upload.history
+            print_runs(results.records, selection.engines, history, workspace, Terminal())
+        ran, failed = len(results.records), len(results.not_run)
+        if left_out := left_out_text(ran, failed, results.selected):
+            print(left_out)
+        if results.records and self.notes:
+            print(*filter(None, [selection.note, f"records: {workspace.runs}"]), sep="\n")
             print_note(workspace, Terminal())
 
 
@@ -138,18 +149,36 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         quick = Quick(options.vectors)
         selection.check_vectors(quick)
     plot = plot_path(options)
+    output: JsonOutput | None = options.json_output
+    selected = len(selection.names)
     rows: list[SweepRow] = []
+    problems: list[Problem] = []
     try:
-        sweep(selection, board_options(options), quick, progress, rows)
+        with noting_the_end(problems):
+            sweep(selection, board_options(options), quick, progress, rows)
+            drawn = any(not row.reasons for row in rows)
+            if plot and drawn:
+                plot_sweep(rows, plot)
     finally:
-        if rows:
-            print_sweep(rows, Terminal())
-            print_note(workspace, Terminal())
-    if plot and any(not row.reasons for row in rows):
-        plot_sweep(rows, plot)
+        if output and rows:
+            output.print(sweep_document(rows, selected, problems, notes_of(selection)))
+        elif not output:
+            _print_sweep(rows, selected, selection, notes=not options.quiet)
+    if plot and drawn:
         print(f"plot: {plot}")
     return max(row.code for row in rows)
+
+
+def _print_sweep(
+    rows: Sequence[SweepRow], selected: int, selection: Selection, *, notes: bool
+) -> None:
+    if rows:
+        print_sweep(rows, Terminal())
+    if left_out := left_out_text(len(rows), 0, selected):
+        print(left_out)
+    if rows and notes:
+        print_note(selection.workspace, Terminal())

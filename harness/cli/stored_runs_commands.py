@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from harness.errors import ExitCode, InputError
+from harness.errors import ExitCode
 from harness.options.json_option import add_json_option
 from harness.report.json_documents.stored_runs import runs_document, show_document
 from harness.report.runs_report import print_runs
@@ -40,7 +40,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     runs.set_defaults(command=_runs)
     show = parsers["show"]
     show.add_argument(
-        "run", help="a file or folder of Records, a run's ID, `last`, a branch or a commit"
+        "run",
+        metavar="RUN",
+        help="a file or folder of Records, a run's ID, `last`, a branch or a commit",
     )
     show.set_defaults(command=_show)
     for command in (runs, show):
@@ -59,7 +61,7 @@ def _runs(options: argparse.Namespace, workspace: Workspace) -> int:
     if output:
         output.print(runs_document(newest, len(found)))
     elif not found:
-        raise InputError("no run matches", where="harness runs", remedy=MAKE_RUNS)
+        print(f"no run matches; {MAKE_RUNS}")
     else:
         print_stored(newest, len(found), Terminal())
     return ExitCode.PASSED

@@ -3,7 +3,7 @@
 `--target`, `--model`, `--engine`, `--toolchain` and `--opt`: every combination is run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -75,6 +75,11 @@ def add_options(add: Callable[..., Any]) -> None:
         metavar="DIR",
         help="the TFLM tree for the engine tflm, or the folder with its library (docs/tflm.md)",
     )
+
+
+def words_of_options() -> Mapping[str, Sequence[str]]:
+    """Return the words that some of the options take, for a shell that completes them."""
+    return {"--engine": tuple(ENGINES), "--toolchain": tuple(TOOLCHAINS), "--opt": OPTS}
 
 
 class Choice(NamedTuple):
@@ -248,6 +253,11 @@ class Selection:
         else:
             check_opt(name)
 
+    @property
+    def names(self) -> list[tuple[str, str, str, str, str]]:
+        """The names of all combinations, grouped by target, in the order of `AXES`."""
+        return list(product(self.targets, self.models, self.engines, self.toolchains, self.opts))
+
     def combinations(self) -> Iterator[Choice]:
         """Yield all combinations, grouped by target."""
         toolchains = [
@@ -257,6 +267,11 @@ class Selection:
             self.targets, self.models, self.engines, toolchains
         ):
             yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
+
+
+def notes_of(selection: Selection) -> list[str]:
+    """Return what a user should know of the results of `selection`, apart from the numbers."""
+    return list(filter(None, (selection.note, selection.workspace.note)))
 
 
 def _split_names(values: Sequence[str]) -> tuple[str, ...]:

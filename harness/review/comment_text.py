@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterator
 
+from harness.measure.shown_number import percent, show
 from harness.report.comparison_text import explain
 from harness.report.gate_text import accept_command
 from harness.report.number_history import TRENDS
-from harness.report.plain_text import percent, show
 from harness.results.judge.gate import Judgement
 from harness.results.judge.quantity_changes import QuantityChange
 from harness.results.record import Record

@@ -80,7 +80,11 @@ class Progress:
 
     def warn(self, text: str) -> None:
         """Show a line that the user should know of."""
-        self._view.write(f"harness: {shown(text)}")
+        self.write(f"harness: {text}")
+
+    def write(self, text: str) -> None:
+        """Show lines that stay."""
+        self._view.write(shown(text))
 
     def postpone(self) -> None:
         """Wait again with the next line of a log, because others have written something."""

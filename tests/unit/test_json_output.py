@@ -4,7 +4,6 @@ import json
 import re
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import msgspec
@@ -22,6 +21,7 @@ from harness.runs.link_dut import LinkDut
 from harness.runs.mlperf.mlperf_dut import MlperfDut
 from harness.runs.request import RunRequest
 from harness.support.json_output import ErrorDocument, as_json
+from tests.support.documents import printed_document
 from tests.support.repository import BEHAVE, FAIL, Repository
 
 NAMES = {objects.document_name(document): document for document in objects.documents()}
@@ -34,17 +34,6 @@ MISBEHAVING = ("--engine=misbehaving", "--target=qemu-stm32", "--model=small")
 def empty_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "harness.toml").touch()
     monkeypatch.chdir(tmp_path)
-
-
-def document(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """Return the one document that was printed, after a look at its schema."""
-    printed = capsys.readouterr().out
-    read: dict[str, Any] = json.loads(printed)
-    assert next(iter(read)) == "schema"
-    name = read["schema"].split("/")[1]
-    jsonschema.validate(read, json.loads((json_schemas.FOLDER / f"{name}.schema.json").read_text()))
-    assert msgspec.json.decode(printed, type=NAMES[name])
-    return read
 
 
 # The schemas
@@ -140,13 +129,13 @@ def test_every_kind_of_error_is_a_document(
 
     monkeypatch.setattr("harness.report.json_documents.list_documents.list_models", fail)
     code = main(["list", "models", "--json"])
-    read = document(capsys)
+    read = printed_document(capsys)
     assert (read["kind"], read["exit_code"]) == (kind, code)
 
 
 def test_a_wrong_option_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "models", "--jsn", "--json"]) == ExitCode.USAGE
-    error = document(capsys)
+    error = printed_document(capsys)
     assert error["where"] == "list"
     assert error["message"] == "unrecognized arguments: --jsn"
     assert error["remedy"] == "did you mean --json?"
@@ -158,7 +147,7 @@ def test_a_wrong_option_is_a_document(capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize("what", ["targets", "models", "engines", "toolchains"])
 def test_lists(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", what, "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert read["schema"] == f"tinyml-harness/list-{what}/1"
     assert len(read[what]) >= 2
 
@@ -169,13 +158,13 @@ def test_a_list_has_what_is_wrong_with_a_file(
     (tmp_path / "targets").mkdir()
     (tmp_path / "targets" / "spoilt.toml").write_text("[")
     assert main(["list", "targets", "--json"]) == ExitCode.PASSED
-    [spoilt] = [each for each in document(capsys)["targets"] if each["name"] == "spoilt"]
+    [spoilt] = [each for each in printed_document(capsys)["targets"] if each["name"] == "spoilt"]
     assert spoilt["error"]["kind"] == "input"
 
 
 def test_a_run(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["run", *MISBEHAVING, "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert (read["passed"], read["complete"], read["selected"]) == (True, True, 1)
     [run] = read["runs"]
     [record] = repository.records()
@@ -190,7 +179,7 @@ def test_a_run_that_fails_or_cannot_be_judged_is_a_result(
 ) -> None:
     repository.answers(BEHAVE, FAIL)
     assert main(["run", *MISBEHAVING, "--json"]) == ExitCode.INFRASTRUCTURE
-    read = document(capsys)
+    read = printed_document(capsys)
     assert (read["passed"], read["complete"], read["runs"]) == (False, True, [])
     [failed] = read["not_run"]
     assert (failed["target"], failed["engine"]) == ("qemu-stm32", "misbehaving")
@@ -203,12 +192,12 @@ def test_a_run_with_a_baseline(repository: Repository, capsys: pytest.CaptureFix
     capsys.readouterr()
     asked = ("run", *MISBEHAVING, "--baseline=reports/baselines", "--json")
     assert main(asked) == ExitCode.PASSED
-    [judgement] = document(capsys)["gate"]
+    [judgement] = printed_document(capsys)["gate"]
     assert judgement["passes"]
     assert judgement["baseline"]
     repository.answers(BEHAVE, BEHAVE, BEHAVE)  # other vectors have another baseline
     assert main(asked) == ExitCode.REGRESSION
-    read = document(capsys)
+    read = printed_document(capsys)
     assert (read["passed"], read["complete"]) == (False, True)
     [judgement] = read["gate"]
     assert {number["judged"] for number in judgement["numbers"]} <= {"worse", "not comparable"}
@@ -229,7 +218,37 @@ def test_an_interrupted_run_prints_what_there_is(
     targets = "--target=qemu-stm32,qemu-m3"
     asked = ("run", "--engine=misbehaving", "--model=small", targets, "--json")
     assert main(asked) == ExitCode.INTERRUPTED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert (read["passed"], read["complete"], read["selected"]) == (False, False, 2)
     assert len(read["runs"]) == 1
     assert [error["kind"] for error in read["errors"]] == ["interrupted"]
+
+
+def test_images_and_their_sizes(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", *MISBEHAVING, "--bundle=a.bundle", "--json"]) == ExitCode.PASSED
+    read = printed_document(capsys)
+    assert Path(read["bundle"]["file"]).stat().st_size == read["bundle"]["size"]
+    [image] = read["images"]
+    assert (image["target"], image["engine"]) == ("qemu-stm32", "misbehaving")
+    assert main(["size", image["elf"], "--target=qemu-stm32", "--json"]) == ExitCode.PASSED
+    [use] = printed_document(capsys)["images"]
+    assert use["total"]["flash"] == image["numbers"]["flash"]["value"]
+    assert use["left"]["flash"] == image["numbers"]["flash_left"]["value"]
+    assert sum(part["flash"] for part in use["parts"].values()) == use["total"]["flash"]
+    assert main(["size", image["elf"], image["elf"], "--json"]) == ExitCode.PASSED
+    read = printed_document(capsys)
+    assert (len(read["images"]), read["growth"]) == (2, [])
+
+
+def test_a_sweep(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    small = repository.target("tiny", flash=0x400, ram=0x8000)
+    asked = ("--engine=misbehaving", "--model=small", f"--target=qemu-stm32,{small}")
+    assert main(["sweep", *asked, "--json"]) == ExitCode.USAGE
+    read = printed_document(capsys)
+    assert (read["passed"], read["complete"], read["selected"]) == (False, True, 2)
+    ran, failed = read["combinations"]
+    [record] = repository.records()
+    assert (ran["outcome"], ran["best"], ran["error"]) == ("passed", True, None)
+    assert ran["record"] == msgspec.to_builtins(record)
+    assert (failed["outcome"], failed["record"]) == ("failed", None)
+    assert "bytes of flash" in failed["error"]["message"]

@@ -1,5 +1,6 @@
 """A number of two runs, for documents."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -17,8 +18,10 @@ class ComparedNumber(msgspec.Struct, frozen=True, kw_only=True):
     """The number of the old run, or of the baseline. It is null if there is none."""
     new: Number | None
     """The number of the new run. It is null if there is none."""
-    relative: float
-    """The difference relative to the old value (0.1: 10 %); 0 if one number is missing."""
+    relative: float | None
+    """The difference relative to the old value (0.1: 10 %). It is null if the old value is 0, and 0
+    if one number is missing.
+    """
     judged: Judged
     """The judgement."""
     why: str = ""
@@ -31,7 +34,7 @@ def keys_of(delta: Delta) -> dict[str, Any]:
         "name": delta.name,
         "old": delta.old,
         "new": delta.new,
-        "relative": delta.relative,
+        "relative": delta.relative if math.isfinite(delta.relative) else None,
         "judged": delta.judged,
         "why": delta.why,
     }

@@ -8,25 +8,11 @@ import msgspec
 
 from harness.errors import ExitCode, HarnessError
 from harness.report.json_documents.compared_number import ComparedNumber, keys_of
+from harness.report.json_documents.named_combination import NamedCombination
 from harness.results.judge.gate import Judgement
 from harness.results.outcome import Outcome, outcome_of
 from harness.results.record import Record
 from harness.support.json_output import Document, Problem
-
-
-class NamedCombination(msgspec.Struct, frozen=True, kw_only=True):
-    """A combination, as the options name it."""
-
-    target: str
-    """Name of the target."""
-    model: str
-    """Name of the model."""
-    engine: str
-    """Name of the engine."""
-    toolchain: str
-    """Name of the toolchain."""
-    opt: str
-    """Optimization flag."""
 
 
 class RecordedRun(msgspec.Struct, frozen=True, kw_only=True):

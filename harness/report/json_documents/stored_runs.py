@@ -1,12 +1,11 @@
 """The documents of `harness runs` and `harness show`: runs in a store, and their Records."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from harness.report.json_documents.run_document import NamedCombination
+from harness.report.json_documents.named_combination import NamedCombination
 from harness.results.outcome import Outcome, outcome_of
 from harness.results.record import Record
 from harness.support.json_output import Document
@@ -20,8 +19,8 @@ class StoredRun(NamedCombination, frozen=True, kw_only=True):
 
     id: str
     """ID of the run."""
-    started: datetime
-    """When the run was recorded."""
+    started: str
+    """When the run was recorded: ISO 8601, in UTC."""
     verdict: Literal["passed", "failed"]
     """The Record's verdict."""
     branch: str
@@ -42,7 +41,7 @@ class RunsDocument(Document, frozen=True, tag="tinyml-harness/runs/1"):
     count: int
     """How many runs the options select."""
     runs: list[StoredRun]
-    """The newest of them, newest first; `--limit` says how many."""
+    """The newest of them, newest first, and at most `--limit`."""
 
 
 class ShownRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +75,7 @@ def show_document(records: Iterable[Record]) -> ShowDocument:
 def _stored(entry: "Entry") -> StoredRun:
     return StoredRun(
         id=entry.id,
-        started=entry.started,
+        started=entry.started.isoformat(),
         verdict="passed" if entry.verdict == "passed" else "failed",
         target=entry.target,
         model=entry.model,

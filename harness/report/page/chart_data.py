@@ -21,7 +21,7 @@ _LONGEST = 400  # characters of a text
 _ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
-def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> Markup:
+def chart_data(statuses: Sequence[CombinationStatus], commit_url: str, small: float) -> Markup:
     """Return the JSON of all combinations, safe inside a `script` element."""
     entries = [entry for status in statuses for entry in status.entries]
     commits = _places(entry.commit for entry in entries)
@@ -29,6 +29,7 @@ def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> Markup
     data = {
         "version": _VERSION,
         "commit_url": commit_url,
+        "small": small,
         "commits": list(commits),
         "branches": [_text(branch) for branch in branches],
         "combinations": [_combination(status, commits, branches) for status in statuses],

@@ -179,11 +179,11 @@ function numberRow(name, left, right) {
     cell.append(difference ? `${difference > 0 ? "+" : ""}${quantity(difference, a.unit)}` : "0");
     // Only exact numbers are judged here: one measured run can differ from another by noise.
     const isExact = a.kind === "exact" && b.kind === "exact";
+    const share = difference / Math.abs(a.value);
     const isBetter = (difference < 0) === (b.trend.better === "lower");
-    const grade = isExact && b.trend.better ? (isBetter ? "yes" : "no") : "";
-    if (difference) {
-      cell.append(element("small", { class: grade }, percent(difference / Math.abs(a.value))));
-    }
+    const isJudged = isExact && b.trend.better && Math.abs(share) >= reportData().small;
+    const grade = isBetter ? "yes" : "no";
+    if (difference) cell.append(element("small", isJudged ? { class: grade } : {}, percent(share)));
   }
   row.append(cell);
   return row;

@@ -19,7 +19,7 @@
  *   anchor: string, runs: Runs, numbers: Record<string, Trend>}} Combination
  */
 /**
- * @typedef {{commit_url: string, commits: string[], branches: string[],
+ * @typedef {{commit_url: string, small: number, commits: string[], branches: string[],
  *   combinations: Combination[]}} ReportData
  */
 /**
