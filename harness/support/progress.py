@@ -49,7 +49,7 @@ class Progress:
         self._view: View
         if view is not None:
             self._view = view
-        elif not quiet and _is_live(stream):
+        elif not quiet and is_live(stream):
             from harness.support.live_progress import LiveProgress  # noqa: PLC0415 - rich
 
             self._view = LiveProgress(stream, clock, aside)
@@ -98,7 +98,7 @@ def _advance(step: Step) -> None:
     step.done += 1
 
 
-def _is_live(stream: IO[str]) -> bool:
+def is_live(stream: IO[str]) -> bool:
     """Tell whether `stream` is a terminal that can show a live display.
 
     rich would believe FORCE_COLOR, and write control characters into a log.
