@@ -93,7 +93,7 @@ def test_a_pull_request_without_any_history_gets_its_comment(
     assert runner.installed == f"{ROOT}[clang]"
     (comment,) = host.mine
     assert "`models`: nothing changed in 1 run" in comment
-    assert "[job, report and Records](https://github.com/me/it/actions/runs/99)" in comment
+    assert "[job, report and Records](<https://github.com/me/it/actions/runs/99>)" in comment
     assert runner.summary == comment
     assert runner.outputs["steps.run.outputs.exit-code"] == "0"
     badge = json.loads((checkout / "reports" / "site" / "badge.json").read_text())
@@ -132,6 +132,11 @@ def test_the_inputs_reach_the_command_as_they_are(fake: Runner) -> None:
     assert calls(fake)[0] == "harness run --target=a,b --model=x;>hacked --profile --vectors=5"
     assert "--title=n" in "\n".join(calls(fake))
     assert not list(fake.workspace.rglob("hacked"))
+
+
+def test_more_packages_are_installed_with_the_action_s_own_commit(fake: Runner) -> None:
+    assert fake.run(extras="", packages="-r a.txt  scipy") == 0
+    assert fake.installed == f"{ROOT} -r a.txt scipy"
 
 
 def test_pytest_runs_with_its_own_options_and_the_base_without_them(fake: Runner) -> None:
