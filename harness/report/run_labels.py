@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from harness.report.plain_text import built_with
 from harness.results.record import Record
 
-_DIGITS = 8  # of a hash; more are not needed to see that two differ
+_DIGITS = 8  # of a hash, enough to see that two differ
 
 
 def labels_of(records: Sequence[Record]) -> list[str]:
