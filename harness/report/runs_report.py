@@ -38,7 +38,7 @@ def left_out_text(ran: int, failed: int, selected: int) -> str:
 
     Infrastructure errors ended those that `failed`; something ended the command before the others.
     """
-    if ran == selected or selected == 1:
+    if selected in (ran, 1):
         return ""
     if ran + failed < selected:
         return f"not complete: {ran} of {selected} ran"
