@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 
 from harness.board.board_options import BoardOptions
@@ -12,9 +13,9 @@ from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode, HarnessError
 from harness.model.folder import load_model
 from harness.report.farm_table import print_check, print_farm
-from harness.results.farm.check_files import read_checks, write_check
-from harness.results.farm.farm_status import status_of, with_results
-from harness.results.farm.status_file import as_json, write_status
+from harness.results.farm.check_files import write_check
+from harness.results.farm.farm_status import status_of
+from harness.results.farm.status_file import as_json, with_known, write_status
 from harness.results.store.open_results import add_store_option, open_store
 from harness.runs.bench import image_for
 from harness.runs.check.board_check import MODEL, check_board
@@ -121,12 +122,10 @@ def _status(options: argparse.Namespace, workspace: Workspace) -> int:
         now = datetime.now().astimezone()
         status = status_of(farm.coordinator, farm.state, farm.reservers, now)
         write_status(status, workspace.farm)
-    with options.progress.step("reading Records"), open_store("", workspace) as index:
-        runs = index.newest_of_places()
-        if options.store:
-            with open_store(options.store, workspace) as store:
-                runs += store.newest_of_places()
-    status = with_results(status, runs, read_checks(workspace.checks))
+    with options.progress.step("reading Records"), ExitStack() as stack:
+        urls = dict.fromkeys(("", options.store))  # the index of this machine, and a team's store
+        stores = [stack.enter_context(open_store(url, workspace)) for url in urls]
+        status = with_known(status, workspace, *stores)
     if options.json:
         print(as_json(status).decode(), end="")
     else:

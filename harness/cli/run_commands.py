@@ -4,12 +4,14 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness.board.board_options import BoardOptions
 from harness.cli.judge_commands import passes
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
+from harness.options.farm_places import noting_places
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
     RunOptions,
@@ -25,8 +27,8 @@ from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import Record
 from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
-from harness.runs.bench import bench
-from harness.runs.device_under_test import AnyRun
+from harness.runs.health import SetAsideError
+from harness.runs.movable_dut import movable_bench
 from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
@@ -65,14 +67,16 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         upload,
         _tables_at_the_end(records, run_options, upload),
         run_options.meter as metering,
+        noting_places(run_options.selection, run_options.board) as board,
     ):
+        run_options = replace(run_options, board=board)
         for choice in run_options.selection.combinations():
-            run = _attempt(run_options, run_options.request(choice, progress, metering))
-            if run is None:
+            record = _attempt(run_options, run_options.request(choice, progress, metering))
+            if record is None:
                 not_run += 1
                 continue
-            records.append(record_of(run, workspace))
-            paths.append(keep_record(records[-1], workspace))
+            records.append(record)
+            paths.append(keep_record(record, workspace))
             upload.add(paths[-1])
     for error in upload.errors:
         print(f"harness: {error}", file=sys.stderr)
@@ -83,14 +87,14 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     return ExitCode.INFRASTRUCTURE if upload.errors or not_run else ExitCode.PASSED
 
 
-def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
-    """Return the run; None after an infrastructure error, which says nothing about other runs."""
+def _attempt(run_options: RunOptions, request: RunRequest) -> Record | None:
+    """Return the Record of a run; None after an infrastructure error: the other runs go on."""
     health, name = run_options.health, request.target.name
-    if health.why_not(name):
-        return None
     try:
-        with request.progress.step(request.title), bench(request) as dut:
-            return dut.run()
+        with request.progress.step(request.title), movable_bench(request) as dut:
+            return record_of(dut.run(), request.workspace, dut.take_moves())
+    except SetAsideError:
+        return None  # it was said
     except InfrastructureError as error:
         print(f"harness: {error}", file=sys.stderr)
     if why := health.why_not(name):
@@ -125,7 +129,8 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     plot = plot_path(options)
     rows: list[SweepRow] = []
     try:
-        sweep(selection, board_options(options), quick, progress, rows)
+        with noting_places(selection, board_options(options)) as board:
+            sweep(selection, board, quick, progress, rows)
     finally:
         if rows:
             print_sweep(rows, Terminal())

@@ -3,7 +3,7 @@
 `--target`, `--model`, `--engine`, `--toolchain` and `--opt`: every combination is run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -132,7 +132,7 @@ class Selection:
                 bundle=bundle,
                 **board,
             )
-        targets = names["target"] or (DEFAULT_TARGET,)
+        targets = names["target"] or (_default_target(board, workspace),)
         sketch = None
         if getattr(options, "sketch", ""):
             known = derivations(board["renode"], board["probe"], board["pack"], workspace.targets)
@@ -251,6 +251,15 @@ class Selection:
             self.targets, self.models, self.engines, toolchains
         ):
             yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
+
+
+def _default_target(board: Mapping[str, str], workspace: Workspace) -> str:
+    """Return the target that runs if none is named: that of the place, if one is."""
+    if not board["place"]:
+        return DEFAULT_TARGET
+    from harness.runs.check.place_target import target_at  # noqa: PLC0415 - only farms need it
+
+    return target_at(board["place"], board["coordinator"], board["pack"], workspace)
 
 
 def _split_names(values: Sequence[str]) -> tuple[str, ...]:

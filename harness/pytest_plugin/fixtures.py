@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from harness.board.board import Board
 from harness.board.provision import provision
@@ -140,8 +139,7 @@ def dut(
 
 def _record(node: pytest.Item, workspace: Workspace, run: AnyRun, moves: Sequence[str]) -> None:
     """Record `run`, and add the file and the numbers to the test's report."""
-    record = record_of(run, workspace)
-    record = structs.replace(record, recoveries=[*record.recoveries, *moves])
+    record = record_of(run, workspace, moves)
     node.user_properties += properties(record)
     try:
         path: Path | None = keep_record(record, workspace)

@@ -15,7 +15,15 @@ from harness.report import figures
 from harness.report.combination_status import CombinationStatus
 from harness.report.comparison_text import explain
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
-from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
+from harness.report.farm_text import (
+    SINCE,
+    exporters_of,
+    last_run,
+    shown_time,
+    tags_of,
+    used_by,
+    when,
+)
 from harness.report.number_history import TRENDS, Series
 from harness.report.plain_text import Shown, percent, quantity, short, show
 from harness.report.quality_text import (
@@ -109,6 +117,7 @@ def _environment() -> Environment:
         outcome_of,
         exporters_of,
         last_run,
+        shown_time,
         tags_of,
         used_by,
         when,

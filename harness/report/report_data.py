@@ -9,6 +9,7 @@ from harness.errors import InputError
 from harness.report.combination_status import CombinationStatus, status_of
 from harness.report.number_history import TRENDS, Series
 from harness.results.combination import Combination
+from harness.results.farm.failed_runs import FailedRun
 from harness.results.farm.farm_status import FarmStatus
 from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
@@ -57,6 +58,11 @@ class Summary:
         return [s for s in self.statuses if s.failed]
 
     @property
+    def not_finished(self) -> list[FailedRun]:
+        """The runs that ended with an infrastructure error, and did not run again since."""
+        return self.farm.not_repeated if self.farm else []
+
+    @property
     def worse(self) -> list[CombinationStatus]:
         """The combinations that passed with a number that got worse."""
         return [s for s in self.statuses if s.worse and not s.stale]
@@ -68,8 +74,13 @@ class Summary:
 
     @property
     def stale(self) -> list[CombinationStatus]:
-        """The combinations that did not run last night."""
-        return [s for s in self.statuses if s.stale]
+        """The combinations that nobody tried to run last night."""
+        not_finished = {failed.combination.base for failed in self.not_finished}
+        return [
+            status
+            for status in self.statuses
+            if status.stale and status.record.combination.base not in not_finished
+        ]
 
     @property
     def new(self) -> list[CombinationStatus]:
@@ -97,6 +108,7 @@ class Summary:
         """The most important result, in a few words."""
         counts = (
             (self.failed, "failed"),
+            (self.not_finished, "did not finish"),
             (self.worse, "got worse"),
             (self.stale, "did not run"),
             (self.new, "without a baseline"),

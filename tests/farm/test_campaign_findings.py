@@ -91,9 +91,9 @@ def test_a_campaign_that_ends_early_tells_what_it_found(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Campaign, "run", ended)
-    monkeypatch.setattr(program.labgrid_programs, "why_not", str)
-    monkeypatch.setattr(program.postgres, "why_not", str)
-    monkeypatch.setattr(program.signal, "signal", lambda *_: None)
+    for needed in ("labgrid_programs", "postgres"):
+        monkeypatch.setattr(f"tests.support.{needed}.why_not", str)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setattr("sys.argv", ["campaign"])
     with pytest.raises(KeyboardInterrupt):
         program.main()

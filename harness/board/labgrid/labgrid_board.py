@@ -116,7 +116,11 @@ class LabgridBoard(PyocdBoard):
 
     def leave(self, why: str) -> bool:
         """Release the place and leave it out of the session; False if no other one fits."""
-        if self._place is None or not self._has_another(self._place):
+        if self._place is None:
+            return False
+        if not self._has_another(self._place):
+            if self._wanted.choice.tags:
+                self._progress.warn(f"no other place with {self._wanted.choice} is left")
             return False
         self._session_places.leave_out(self._place.name, why)
         self.close()

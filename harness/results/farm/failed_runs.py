@@ -1,0 +1,135 @@
+"""The files of runs that ended with an infrastructure error, and so without a Record.
+
+There is one for the newest such run of each model at each place. Without them, a night in which
+boards fail would look like a night without these runs.
+"""
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from harness.board.device_info import Text
+from harness.errors import HarnessError, InfrastructureError, InUseError
+from harness.results.combination import Combination
+from harness.results.current_session import current_session
+from harness.results.farm.struct_files import read_structs, write_struct
+from harness.runs.request import RunRequest
+from harness.support.version import VERSION
+from harness.target.target_file import Labgrid
+from harness.workspace import Workspace
+
+Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
+
+
+class FailedRun(msgspec.Struct, frozen=True):
+    """A run that ended with an infrastructure error."""
+
+    ended: datetime
+    """When it ended, ISO 8601 with the time zone."""
+    session: Text
+    """The session; the Records of its other runs have the same."""
+    target: Name
+    """Name of the target."""
+    model: Name
+    """Name of the model."""
+    engine: Text
+    """Name of the engine."""
+    toolchain: Text
+    """Name of the toolchain."""
+    optimize: Text
+    """The optimization flag."""
+    place: Text
+    """Name of the place in the farm. It is empty without one, or if none could be acquired."""
+    moved_to: Text
+    """The place that did the work instead. It is empty if none did."""
+    error: Text
+    """What happened."""
+    where: Text
+    """Where it happened."""
+    remedy: Text
+    """What to do about it."""
+    host: Text
+    """Name of the machine that ran the session."""
+    harness: Text
+    """Version of the harness."""
+
+    @property
+    def time(self) -> datetime:
+        """When it ended, with a time zone."""
+        return self.ended if self.ended.tzinfo else self.ended.replace(tzinfo=UTC)
+
+    @property
+    def combination(self) -> Combination:
+        """What was to run."""
+        return Combination(self.target, self.model, self.engine, self.toolchain, self.optimize)
+
+    @property
+    def title(self) -> str:
+        """What was to run, and where."""
+        return f"{self.model} on {self.target}{f' at {self.place}' if self.place else ''}"
+
+    @property
+    def summary(self) -> str:
+        """The error in one line."""
+        moved = f"; its work moved to {self.moved_to}" if self.moved_to else ""
+        return f"{self.error.partition(chr(10))[0]}{moved}"
+
+
+def keep_failure(
+    workspace: Workspace,
+    request: RunRequest,
+    error: InfrastructureError,
+    place: str = "",
+    moved_to: str = "",
+) -> None:
+    """Write that a run of `request` failed with `error`, instead of its last failure there.
+
+    If that fails, too, only warn: the error of the run is more important.
+    """
+    toolchain = request.toolchain
+    failed = FailedRun(
+        ended=datetime.now().astimezone(),
+        session=current_session(),
+        target=request.target.name,
+        model=request.model.name,
+        engine=request.engine.name,
+        toolchain=toolchain.name if toolchain else "",
+        optimize=toolchain.opt if toolchain else "",
+        place=place or _asked_for(request, error),
+        moved_to=moved_to,
+        error=error.what,
+        where=error.where,
+        remedy=error.remedy,
+        host=platform.node(),
+        harness=VERSION,
+    )
+    try:
+        write_failure(failed, workspace.failures)
+    except HarnessError as problem:
+        request.progress.warn(f"the report will not show that {failed.title} failed: {problem}")
+
+
+def write_failure(failed: FailedRun, folder: Path) -> None:
+    """Write `failed` to its file in `folder`."""
+    digest = hashlib.sha256("\0".join((*failed.combination, failed.place)).encode()).hexdigest()
+    write_struct(failed, folder / f"{digest[:16]}.json")
+
+
+def read_failures(folder: Path) -> list[FailedRun]:
+    """Return the failed runs of `folder`, oldest first; other files are named, and skipped."""
+    failures = read_structs(folder, FailedRun, "a failed run")
+    return sorted(failures, key=lambda failed: failed.time)
+
+
+def _asked_for(request: RunRequest, error: InfrastructureError) -> str:
+    """Return the place that the run named; one that somebody else has is not to blame."""
+    if isinstance(error, InUseError):
+        return ""
+    board = request.target.board
+    named = request.board_options.place or (board.place if isinstance(board, Labgrid) else "")
+    return "" if "=" in named else named
