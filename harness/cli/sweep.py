@@ -9,7 +9,7 @@ from harness.board.board_options import BoardOptions
 from harness.errors import ExitCode, HarnessError
 from harness.image.toolchain import find_toolchain
 from harness.options.selection import Selection
-from harness.results.farm.failed_runs import keep_failure
+from harness.results.farm.keep_failure import keep_failure
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.outcome import outcome_of
 from harness.results.recording import RecordElsewhereError, keep_record, record_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from harness.engines.registry import DEFAULT_ENGINE
+from harness.engines.default_engine import DEFAULT_ENGINE
 from harness.errors import InputError
 from harness.report.combination_status import CombinationStatus, status_of
 from harness.report.number_history import TRENDS, Series

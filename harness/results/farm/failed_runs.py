@@ -5,7 +5,6 @@ boards fail would look like a night without these runs.
 """
 
 import hashlib
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +13,8 @@ import msgspec
 from msgspec import Meta
 
 from harness.board.device_info import Text
-from harness.errors import HarnessError, InfrastructureError, InUseError
 from harness.results.combination import Combination
-from harness.results.current_session import current_session
 from harness.results.farm.struct_files import read_structs, write_struct
-from harness.runs.request import RunRequest
-from harness.support.version import VERSION
-from harness.target.target_file import Labgrid
-from harness.workspace import Workspace
 
 Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
 
@@ -80,40 +73,6 @@ class FailedRun(msgspec.Struct, frozen=True):
         return f"{self.error.partition(chr(10))[0]}{moved}"
 
 
-def keep_failure(
-    workspace: Workspace,
-    request: RunRequest,
-    error: InfrastructureError,
-    place: str = "",
-    moved_to: str = "",
-) -> None:
-    """Write that a run of `request` failed with `error`, instead of its last failure there.
-
-    If that fails, too, only warn: the error of the run is more important.
-    """
-    toolchain = request.toolchain
-    failed = FailedRun(
-        ended=datetime.now().astimezone(),
-        session=current_session(),
-        target=request.target.name,
-        model=request.model.name,
-        engine=request.engine.name,
-        toolchain=toolchain.name if toolchain else "",
-        optimize=toolchain.opt if toolchain else "",
-        place=place or _asked_for(request, error),
-        moved_to=moved_to,
-        error=error.what,
-        where=error.where,
-        remedy=error.remedy,
-        host=platform.node(),
-        harness=VERSION,
-    )
-    try:
-        write_failure(failed, workspace.failures)
-    except HarnessError as problem:
-        request.progress.warn(f"the report will not show that {failed.title} failed: {problem}")
-
-
 def write_failure(failed: FailedRun, folder: Path) -> None:
     """Write `failed` to its file in `folder`."""
     digest = hashlib.sha256("\0".join((*failed.combination, failed.place)).encode()).hexdigest()
@@ -124,12 +83,3 @@ def read_failures(folder: Path) -> list[FailedRun]:
     """Return the failed runs of `folder`, oldest first; other files are named, and skipped."""
     failures = read_structs(folder, FailedRun, "a failed run")
     return sorted(failures, key=lambda failed: failed.time)
-
-
-def _asked_for(request: RunRequest, error: InfrastructureError) -> str:
-    """Return the place that the run named; one that somebody else has is not to blame."""
-    if isinstance(error, InUseError):
-        return ""
-    board = request.target.board
-    named = request.board_options.place or (board.place if isinstance(board, Labgrid) else "")
-    return "" if "=" in named else named
