@@ -5,7 +5,6 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError
@@ -25,6 +24,7 @@ from harness.errors import HarnessError, InfrastructureError
 from harness.golden.interpreters import find_interpreter
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.image.toolchain_trial import try_toolchain
+from harness.report.json_documents.machine_documents import Check
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
@@ -38,16 +38,6 @@ from harness.workspace import Workspace
 _PROBE_VENDORS = {"0d28", "0483", "1366", "1fc9", "2e8a"}
 _NEEDS = "needs "
 _USB_DEVICES = Path("/sys/bus/usb/devices")
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check: its subject, whether it is `ok`, and the remedy if not."""
-
-    subject: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 def run_checks(

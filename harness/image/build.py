@@ -71,6 +71,11 @@ class Image:
     arena_state: int = 0
     origin: Origin | None = None
 
+    def __repr__(self) -> str:
+        toolchain = f"{self.toolchain.name} {self.toolchain.opt}"
+        sizes = f"flash {self.flash:,} B, RAM {self.ram:,} B"
+        return f"<Image {self.build_id[:12]} ({self.engine}, {toolchain}): {sizes}>"
+
     @property
     def directory(self) -> Path:
         """The folder with the ELF, the generated C in `model/`, the linker map and the log."""

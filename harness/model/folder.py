@@ -21,7 +21,7 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
-from harness.model.metric import Metric
+from harness.model.metric import SHOWN, Metric, shown_target
 from harness.model.metric_arrays import check_both_labels
 from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
@@ -37,6 +37,7 @@ from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.input_file import read_input
 from harness.support.plural import count_of
+from harness.support.printable import printable
 from harness.support.suggestions import suggest
 
 
@@ -65,6 +66,10 @@ class Model:
     vectors_path: Path
     export: Export | None = None
     unit: str = "1"
+
+    def __repr__(self) -> str:
+        target = shown_target(self.metric, self.quality_target, self.unit)
+        return printable(f"<Model {self.name}: {self.task}, {SHOWN[self.metric]} {target}>")
 
     @cached_property
     def digest(self) -> str:

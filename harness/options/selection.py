@@ -85,6 +85,12 @@ class Choice(NamedTuple):
     engine: Engine
     toolchain: Toolchain
 
+    @property
+    def names(self) -> tuple[str, str, str, str, str]:
+        """The names of its parts, in the order of `AXES`."""
+        toolchain = self.toolchain
+        return self.target.name, self.model.name, self.engine.name, toolchain.name, toolchain.opt
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -242,6 +248,11 @@ class Selection:
         else:
             check_opt(name)
 
+    @property
+    def names(self) -> list[tuple[str, str, str, str, str]]:
+        """The names of all combinations, grouped by target, in the order of `AXES`."""
+        return list(product(self.targets, self.models, self.engines, self.toolchains, self.opts))
+
     def combinations(self) -> Iterator[Choice]:
         """Yield all combinations, grouped by target."""
         toolchains = [
@@ -251,6 +262,11 @@ class Selection:
             self.targets, self.models, self.engines, toolchains
         ):
             yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
+
+
+def notes_of(selection: Selection) -> list[str]:
+    """Return what a user should know of the results of `selection`, apart from the numbers."""
+    return list(filter(None, (selection.note, selection.workspace.note)))
 
 
 def _default_target(board: Mapping[str, str], workspace: Workspace) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from harness.report.plain_text import quantity
+from harness.measure.shown_number import quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.record import Record
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.measure.shown_number import error_of, quantity
 from harness.model.metric import SHOWN
-from harness.report.plain_text import built_with, error_of, quantity, shown_compiler
+from harness.report.plain_text import built_with, shown_compiler
 from harness.report.quality_text import agreement_notes, float_notes, rmse_notes, subset_notes
 from harness.results.record import Record
 

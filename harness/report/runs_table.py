@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from harness.measure.shown_number import few_digits, quantity
 from harness.model.metric import SHOWN, SIGN
 from harness.report.energy_lines import print_energy
 from harness.report.latency_table import print_latency
-from harness.report.plain_text import built_with, few_digits, quantity
+from harness.report.plain_text import built_with
 from harness.report.quality_text import (
     chance_warning,
     is_missed,

@@ -12,7 +12,9 @@ from harness.support.progress_step import Step
 from harness.support.terminal import shown
 
 
-class _View(Protocol):
+class View(Protocol):
+    """What the steps are shown on."""
+
     def show(self, steps: Sequence[Step]) -> None:
         """Show `steps`, from the outermost to the innermost."""
 
@@ -28,7 +30,8 @@ class Progress:
 
     On a terminal, a live display shows them; it is gone when the steps are done. `aside` is
     entered meanwhile. Elsewhere, a line every few seconds shows the current step; the first one
-    comes after `patience` seconds. With `quiet`, only warnings are written.
+    comes after `patience` seconds. With `quiet`, only warnings are written. A `view` shows them
+    instead, wherever it likes.
     """
 
     def __init__(
@@ -37,13 +40,16 @@ class Progress:
         *,
         patience: float = INTERVAL,
         quiet: bool = False,
+        view: View | None = None,
         aside: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._steps: list[Step] = []
-        self._view: _View
-        if not quiet and _is_live(stream):
+        self._view: View
+        if view is not None:
+            self._view = view
+        elif not quiet and _is_live(stream):
             from harness.support.live_progress import LiveProgress  # noqa: PLC0415 - rich
 
             self._view = LiveProgress(stream, clock, aside)
@@ -74,7 +80,11 @@ class Progress:
 
     def warn(self, text: str) -> None:
         """Show a line that the user should know of."""
-        self._view.write(f"harness: {shown(text)}")
+        self.write(f"harness: {text}")
+
+    def write(self, text: str) -> None:
+        """Show lines that stay."""
+        self._view.write(shown(text))
 
     def postpone(self) -> None:
         """Wait again with the next line of a log, because others have written something."""

@@ -91,9 +91,9 @@ def test_a_campaign_that_ends_early_tells_what_it_found(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Campaign, "run", ended)
-    for needed in ("labgrid_programs", "postgres"):
-        monkeypatch.setattr(f"tests.support.{needed}.why_not", str)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("tests.farm.campaign.__main__.labgrid_programs.why_not", str)
+    monkeypatch.setattr("tests.farm.campaign.__main__.postgres.why_not", str)
+    monkeypatch.setattr("tests.farm.campaign.__main__.signal.signal", lambda *_: None)
     monkeypatch.setattr("sys.argv", ["campaign"])
     with pytest.raises(KeyboardInterrupt):
         program.main()

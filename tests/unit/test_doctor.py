@@ -12,6 +12,7 @@ from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.golden import interpreters
 from harness.image.toolchain import find_gcc
+from harness.report.json_documents.machine_documents import Check
 from harness.simulator.board_process import VirtualBoard
 from harness.workspace import Workspace
 from tests.support.farm import free_ports
@@ -194,7 +195,7 @@ def test_without_an_interpreter_for_golden_the_extra_is_named(
 def test_a_farm_is_checked_where_it_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def found(workspace: Path) -> dict[str, doctor.Check]:
+    def found(workspace: Path) -> dict[str, Check]:
         machine, _ = doctor.run_checks(Workspace(workspace), ["virtual-stm32"])
         return {check.subject: check for check in machine}
 

@@ -336,7 +336,7 @@ def shown(folder: Path) -> str:
 
 def failed_run(record: Record, ended: datetime, **changes: str) -> FailedRun:
     failed = FailedRun(
-        ended=ended,
+        ended=ended.isoformat(),
         session="s",
         target=record.target.name,
         model=record.model.name,
@@ -384,7 +384,7 @@ def test_a_failed_run_spoils_the_headline_and_is_shown_with_its_place(
     assert "1 did not finish; 1 in all" in capsys.readouterr().out
     words = shown(folder)
     title = f"{record.model.name} on {record.target.name} at board-0"
-    assert f"Did not finish {title}" in words
+    assert f"Did not finish 1 {title}" in words
     assert "probe <b>1</b>: the probe was unplugged → plug it in" in words
     assert f"board-0 not known {record.model.name} ✗ error" in words
     assert "✗ run: the probe was unplugged; its work moved to board-0" in words
@@ -412,6 +412,8 @@ def test_a_failed_run_is_forgotten_when_it_has_run_again(folder: Path, record: R
     (place,) = farm.places
     assert place.failed == farm.not_repeated[0]
     (failures / "bad.json").write_text("{}")
+    text = next(failures.glob("*[0-9].json")).read_text()
+    (failures / "late.json").write_text(text.replace('"ended": "20', '"ended": "no-'))
     assert len(read_failures(failures)) == 3
 
 

@@ -36,7 +36,7 @@ _OF_A_RUN = (
 )
 _OF_TABLES = ("matplotlib", "pandas", "ruptures", "scipy")
 _OF_FARMS = ("grpc", "google.protobuf", "harness.board.labgrid.coordinator")
-_OF_RESULTS = ("jinja2", "msgspec", "numpy", "sqlalchemy")
+_OF_RESULTS = ("jinja2", "numpy", "sqlalchemy")
 _NEVER = {
     "--help": (*_OF_RESULTS, *_OF_A_RUN, *_OF_TABLES, *_OF_FARMS),
     "trend": ("jinja2", *_OF_A_RUN, *_OF_TABLES, *_OF_FARMS),

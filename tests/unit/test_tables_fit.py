@@ -11,7 +11,7 @@ from msgspec import structs
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.cli.doctor import Check, print_checks
+from harness.cli.doctor import print_checks
 from harness.errors import ExitCode
 from harness.image.memory_use import Piece
 from harness.measure.cycles.calibrate import Comparison as Calibrated
@@ -24,6 +24,7 @@ from harness.report.calibration_table import print_calibration
 from harness.report.comparison_text import print_comparison
 from harness.report.engines_table import print_side_by_side
 from harness.report.functions_table import print_functions
+from harness.report.json_documents.machine_documents import Check
 from harness.report.memory_table import print_growth, print_memory
 from harness.report.mlperf_table import print_outcomes
 from harness.report.profile_table import print_profile

@@ -22,7 +22,7 @@ Name = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z")]
 class FailedRun(msgspec.Struct, frozen=True):
     """A run that ended with an infrastructure error."""
 
-    ended: datetime
+    ended: Name
     """When it ended, ISO 8601 with the time zone."""
     session: Text
     """The session; the Records of its other runs have the same."""
@@ -51,10 +51,15 @@ class FailedRun(msgspec.Struct, frozen=True):
     harness: Text
     """Version of the harness."""
 
+    def __post_init__(self) -> None:
+        """Refuse a time that is none."""
+        _ = self.time
+
     @property
     def time(self) -> datetime:
         """When it ended, with a time zone."""
-        return self.ended if self.ended.tzinfo else self.ended.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(self.ended)
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
 
     @property
     def combination(self) -> Combination:

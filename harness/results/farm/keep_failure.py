@@ -25,7 +25,7 @@ def keep_failure(
     """
     toolchain = request.toolchain
     failed = FailedRun(
-        ended=datetime.now().astimezone(),
+        ended=datetime.now().astimezone().isoformat(timespec="milliseconds"),
         session=current_session(),
         target=request.target.name,
         model=request.model.name,

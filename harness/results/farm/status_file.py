@@ -12,17 +12,11 @@ from harness.results.farm.check_files import read_checks
 from harness.results.farm.failed_runs import FailedRun, read_failures
 from harness.results.farm.farm_status import FarmStatus, on_desk, with_results
 from harness.results.farm.struct_files import write_struct
-from harness.results.printable_texts import printable_texts
 from harness.results.store.store import Entry, Store
 from harness.support.input_file import MAX_TEXT, read_input
 from harness.workspace import Workspace
 
 _FORGOTTEN = timedelta(days=30)  # nobody waits any more for a failed run to be repeated
-
-
-def as_json(status: FarmStatus) -> bytes:
-    """Return `status` as JSON for people and programs."""
-    return msgspec.json.format(msgspec.json.encode(printable_texts(status)), indent=1) + b"\n"
 
 
 def write_status(status: FarmStatus, path: Path) -> None:

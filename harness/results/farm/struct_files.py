@@ -7,9 +7,9 @@ from typing import TypeVar
 import msgspec
 
 from harness.errors import InputError
-from harness.results.printable_texts import printable_texts
 from harness.results.store.open_results import warn_skipped
 from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.printable_texts import printable_texts
 from harness.support.whole_files import replace_files
 
 T = TypeVar("T", bound=msgspec.Struct)
