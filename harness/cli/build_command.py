@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.errors import ExitCode, InputError
 from harness.image.build import Image, build_image
+from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.selection import Choice, Selection, add_options, notes_of
 from harness.report.folders_note import print_note
@@ -51,7 +52,7 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         )
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         choices = list(selection.combinations())
     variants: tuple[BundledVariant, ...] = ("measured",)
     if options.profile:

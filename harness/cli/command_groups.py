@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from harness.errors import InputError
 from harness.options.output_options import add_output_options
-from harness.support.suggestions import did_you_mean, similar
+from harness.support.suggestions import did_you_mean, similar, suggest
 
 _NAME_WIDTH = 10  # characters
 
@@ -43,6 +43,17 @@ def add_subcommand(commands: Any, name: str, sentence: str) -> argparse.Argument
     return parser
 
 
+def _with_joined_flags(arguments: Sequence[str]) -> list[str]:
+    """Return `arguments` with `--opt -Os` as `--opt=-Os`: argparse takes -Os for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--opt" and argument.startswith("-O"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
 class Parser(argparse.ArgumentParser):
     """A parser of a command; a wrong argument is an `InputError`, below the command's usage."""
 
@@ -52,6 +63,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse `args`; refuse unknown ones here, because the parser above has another usage."""
+        args = None if args is None else _with_joined_flags(args)
         options, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self._refuse(unknown)
@@ -60,6 +72,16 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage, and raise `InputError`."""
         self._print_usage_and_raise(message, f"{self.prog} --help describes the arguments")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is not one of the choices, with those that are near."""
+        if action.choices is None or value in action.choices:
+            return
+        name = action.option_strings[0] if action.option_strings else str(action.metavar or "")
+        what = f"unknown {name.lower() or 'value'} {value!r}"
+        if action.option_strings:
+            what = f"argument {name}: {value!r} is unknown"
+        self._print_usage_and_raise(what, suggest(str(value), map(str, action.choices)))
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
         first = unknown[0].partition("=")[0]
@@ -100,7 +122,9 @@ class CommandParser(Parser):
         for module in modules:
             sentences |= module.sentences
             for name, sentence in module.sentences.items():
-                self._parsers[name] = self._commands.add_parser(name, description=sentence)
+                self._parsers[name] = self._commands.add_parser(
+                    name, help=sentence, description=sentence
+                )
                 self._modules[name] = module
         self.groups.append(CommandGroup(title, sentences))
 

@@ -86,6 +86,9 @@ _GROUPS = {
     "Manage this machine": (
         CommandModule("list_command", {"list": "list targets, models, engines or toolchains"}),
         CommandModule(
+            "completion_command", {"completion": "print a script that completes words in a shell"}
+        ),
+        CommandModule(
             "setup_commands",
             {
                 "doctor": "check what this machine lacks for each target",

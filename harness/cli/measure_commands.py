@@ -9,6 +9,7 @@ from harness.board.derivations import derivations
 from harness.elf import Elf
 from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
+from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import board_options
@@ -108,7 +109,7 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         combinations = list(selection.combinations())
     plot = plot_path(options)
     if plot and len(combinations) != 1:

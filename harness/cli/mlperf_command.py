@@ -13,6 +13,7 @@ from harness.image.toolchain import Toolchain, find_toolchain
 from harness.measure.energy.meters.metering import Metering
 from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS
+from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.run_options import add_windows, board_options, plan_of, with_energy_baud
 from harness.options.selection import Selection, add_options, notes_of
@@ -37,6 +38,8 @@ from harness.support.suggestions import suggest
 from harness.support.terminal import Terminal
 from harness.target.target_file import Target
 from harness.workspace import Workspace
+
+_ORGANIZATION = "organization"
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -64,9 +67,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     )
     add(
         "--organization",
-        default="organization",
         metavar="NAME",
-        help="the submitter (default: %(default)s)",
+        help=f"the submitter (default: {_ORGANIZATION})",
     )
     add_json_option(add)
     parser.set_defaults(command=_mlperf)
@@ -76,7 +78,7 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         target, engine, toolchain = _one(selection)
     metering = Metering.of(options)
     metering.check(target)
@@ -144,7 +146,13 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _check_submission(options: argparse.Namespace) -> None:
-    check_name(options.organization, "--organization")
+    if options.organization is not None and options.submission is None:
+        raise InputError(
+            "does nothing without --submission",
+            where="--organization",
+            remedy="add --submission, or remove it",
+        )
+    check_name(options.organization or _ORGANIZATION, "--organization")
     if options.submission is not None and options.submission.exists():
         raise InputError(
             "exists already", where=str(options.submission), remedy="name a new folder"
@@ -182,7 +190,7 @@ def _firmware(values: list[str]) -> dict[str, PrebuiltFirmware]:
 def _submitted(outcomes: list[Outcome], options: argparse.Namespace) -> Submission | None:
     if options.submission is None:
         return None
-    missing = write_submission(outcomes, options.submission, options.organization)
+    missing = write_submission(outcomes, options.submission, options.organization or _ORGANIZATION)
     return Submission(folder=str(options.submission), missing=missing)
 
 

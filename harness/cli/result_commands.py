@@ -75,7 +75,7 @@ def _push(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.results.store.spool import Spool  # noqa: PLC0415
 
     if not options.store:
-        raise InputError("no store is named", where="harness push", remedy="give --store=URL")
+        raise InputError("no store is named", remedy="give --store=URL")
     if options.folder and not options.folder.is_dir():
         raise InputError(
             "is not a folder", where=str(options.folder), remedy="name a folder of Records"

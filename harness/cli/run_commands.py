@@ -11,6 +11,7 @@ from harness.cli.judge_commands import judgements_of, print_judgements
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
 from harness.options.farm_places import noting_places
+from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
@@ -60,7 +61,7 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         "building the sketch" if options.sketch else "reading the targets and models"
     ):
         run_options = RunOptions.of(options, workspace)
-        run_options.selection.check()
+        check_all(options, run_options.selection)
         for name in run_options.selection.targets:
             run_options.meter.check(run_options.selection.target(name))
         run_options.selection.check_vectors(run_options.quick)
@@ -151,7 +152,7 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         quick = Quick(options.vectors)
         selection.check_vectors(quick)
     plot = plot_path(options)

@@ -66,7 +66,7 @@ class Tools:
             await context.report_progress(seconds, message=message)
 
         arguments = [*command.split(), *_arguments(options), "--json"]
-        if names:  # after "--", a name that begins with a hyphen is no option
+        if names:  # after "--", a hyphen does not make an option
             arguments += ["--", *names]
         try:
             document = shortened(await call(arguments, self._limit, report))
@@ -143,7 +143,7 @@ class Tools:
         return await self._call(context, "doctor", target=target)
 
     async def farm_status(self, context: Context[Any, Any]) -> CallToolResult:
-        """Show the boards of the farm: who uses them, their last run and their health."""
+        """Show the boards of the farm: their users, last runs and health."""
         return await self._call(context, "farm status")
 
     async def explain_fault(

@@ -40,6 +40,8 @@ from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.support.suggestions import suggest
 
+_MOST_NAMED = 8
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -214,14 +216,17 @@ def _bare_export(folder: Path) -> Model:
 def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
     """Load a model by name, from the first of `roots` that has it, or by path.
 
-    A string with a path separator is the path of a folder or its description. Raises
-    `InputError` with similar names if there is no such model, and as `load_model` does.
+    A string with a path separator is the path of a folder or its description, and so is the name
+    of a folder that is not that of a model. Raises `InputError` with similar names if there is no
+    such model, and as `load_model` does.
     """
     if bundled_files.is_path(name_or_path):
         path = Path(name_or_path)
         return load_model(path.parent if path.name == DESCRIPTION else path)
     known = list_models(roots)
     if name_or_path not in known:
+        if Path(name_or_path).is_dir():
+            return load_model(Path(name_or_path))
         raise InputError(f"unknown model {name_or_path!r}", remedy=suggest(name_or_path, known))
     return load_model(known[name_or_path])
 
@@ -234,6 +239,14 @@ def list_models(roots: Sequence[Path]) -> dict[str, Path]:
 
 def _not_a_model(folder: Path) -> InputError:
     """Return the error that says why `folder` is not a model."""
+    if held := list_models([folder]) or list_models([folder / "models"]):
+        names = [str(path) for path in held.values()]
+        more = ["..."] if len(names) > _MOST_NAMED else []
+        return InputError(
+            f"is not a model, but holds {count_of(len(held), 'model')}",
+            where=str(folder),
+            remedy=f"name one of them: {', '.join([*names[:_MOST_NAMED], *more])}",
+        )
     if folder.is_dir():
         what = f"is not a model: it has no {DESCRIPTION}"
     elif folder.exists():

@@ -77,6 +77,11 @@ def add_options(add: Callable[..., Any]) -> None:
     )
 
 
+def words_of_options() -> Mapping[str, Sequence[str]]:
+    """Return the words that some of the options take, for a shell that completes them."""
+    return {"--engine": tuple(ENGINES), "--toolchain": tuple(TOOLCHAINS), "--opt": OPTS}
+
+
 class Choice(NamedTuple):
     """One combination to run."""
 

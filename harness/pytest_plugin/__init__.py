@@ -1,14 +1,14 @@
 """The pytest plugin: options, fixtures, and the table at the end of the session.
 
-A test that uses `dut` runs for every selected target, model, engine, toolchain and flag:
+A test that uses `run` or `dut` runs for every selected target, model, engine, toolchain and flag:
 
-    def test_wake_word(dut):
-        run = dut.run()
+    def test_wake_word(run):
         run.check()
         assert run.ticks.max() < 9_000_000
 """
 
 from collections.abc import Generator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,13 +16,15 @@ import pytest
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.options.run_options import RunOptions
 from harness.options.selection import AXES
+from harness.pytest_plugin.attachments import add_attachments
 from harness.pytest_plugin.baseline_gate import GatePlugin
 from harness.pytest_plugin.failures import FailuresPlugin, uses_our_fixtures
 from harness.pytest_plugin.farm_workers import with_places
 from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
-from harness.pytest_plugin.fixtures import RECORD_PROPERTY
+from harness.pytest_plugin.marks import declare_marks, deselect
 from harness.pytest_plugin.parametrization import TestAxes
+from harness.pytest_plugin.run_groups import Groups, WorkerGroups
 from harness.pytest_plugin.runs_summary import RunsSummary, shared_session
 from harness.pytest_plugin.session_signals import SignalsPlugin
 from harness.pytest_plugin.shared_options import (
@@ -35,8 +37,10 @@ from harness.pytest_plugin.shared_options import (
     unshared_flags,
     without_values,
 )
-from harness.pytest_plugin.terminal_progress import add_progress
-from harness.pytest_plugin.tested_runs import TestedRuns
+from harness.pytest_plugin.shared_runs import RUNS, SharedRuns
+from harness.pytest_plugin.short_ids import keywords
+from harness.pytest_plugin.terminal_progress import add_progress, step_before_tests
+from harness.pytest_plugin.tested_runs import RECORD_PROPERTY, TestedRuns
 from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.terminal import shown
 from harness.workspace import Workspace, find_workspace
@@ -64,6 +68,7 @@ def pytest_load_initial_conftests(
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
     declare_options(config.stash[_PARSER], config)  # if pytest loaded this plugin late
+    declare_marks(config)
     try:
         workspace = _workspace(config)
         config.pluginmanager.register(FailuresPlugin(workspace.logs))
@@ -71,9 +76,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(RefusalPlugin())
         run_options = with_places(config, _run_options(config, workspace))
         config.stash[RUN_OPTIONS] = run_options
-        config.pluginmanager.register(TestedRuns())
+        tested = TestedRuns()
+        config.pluginmanager.register(tested)
+        config.stash[RUNS] = SharedRuns(tested)
+        add_attachments(config)
+        is_worker = hasattr(config, "workerinput")
+        config.pluginmanager.register(WorkerGroups() if is_worker else Groups(config))
         # Only the main process uploads to the store; the workers of xdist report to it.
-        uploads = not hasattr(config, "workerinput")
+        uploads = not is_worker
         names = (RECORD_PROPERTY, _NOTE_PROPERTY)
         session = shared_session(config)
         summary = RunsSummary(run_options, *names, session=session, uploads=uploads)
@@ -104,6 +114,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, None, No
     metafunc.parametrize = axes.parametrize  # type: ignore[method-assign]
     yield
     axes.parametrize_others()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell `-k` all names of what a test runs for."""
+    if uses_our_fixtures(item):
+        item.extra_keyword_matches.update(keywords(item))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests whose marks name other things than the options select."""
+    deselect(config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -160,7 +181,9 @@ def _run_options(config: pytest.Config, workspace: Workspace) -> RunOptions:
     try:
         share_values(config)
         values = own_values(config)
-        run_options = RunOptions.of(values, workspace)
+        building = step_before_tests(config, "building the sketch")
+        with building if values.sketch else nullcontext():
+            run_options = RunOptions.of(values, workspace)
         selection = run_options.selection
         if selection.prebuilt or selection.bundle or any(getattr(values, axis) for axis in AXES):
             selection.check()

@@ -15,7 +15,7 @@ from harness.support.terminal import shown
 
 
 class GatePlugin:
-    """Judges the runs of each test that passed.
+    """Judges the runs of each test that passed; several tests may share one, which fails the first.
 
     `name` is the user property with the file of a record. User properties reach the main process
     even if a worker of xdist ran the test. The traceback of a defect goes to `logs`.
@@ -27,12 +27,15 @@ class GatePlugin:
         self._name = name
         self._paths: dict[str, None] = {}  # in order; a test that is run again names all its runs
         self._judgements: list[Judgement] = []
+        self._first: dict[str, str] = {}  # the test that a run fails: also if it is run again
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
         """Fail a test that passed if its run does not pass the gate."""
         yield
-        failing = [each for each in self._judge(self._named(item.user_properties)) if each.fails]
+        named = self._named(item.user_properties)
+        own = [path for path in named if self._first.setdefault(path, item.nodeid) == item.nodeid]
+        failing = [each for each in self._judge(own) if each.fails]
         if failing:
             raise Regression("\n".join(failure_text(each, self._gate.folder) for each in failing))
 

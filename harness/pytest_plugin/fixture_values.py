@@ -35,7 +35,8 @@ _TYPES: dict[str, type] = {
     "image": Image,
     "board": Board,
 }
-NAMES = (*_TYPES, "dut")
+NAMES = (*_TYPES, "run", "dut")
+_FOUND = pytest.StashKey[dict[tuple[str, str, str], Any]]()
 _FIXTURES = f"{__package__}.fixtures"
 # A protocol has no type to look at, but a part that nothing else has.
 _PARTS: dict[object, str] = {Engine: "operators", Board: "read_memory"}
@@ -100,11 +101,23 @@ def _kind_of(value: object) -> str:
 
 
 def _found(request: pytest.FixtureRequest, axis: str, name: str) -> Any:
-    run_options = request.config.stash[RUN_OPTIONS]
+    """Return what has this `name`; it is read once, so that the same name is the same object."""
+    found = request.config.stash.setdefault(_FOUND, {})
+    opt = ""
+    if axis == "toolchain":
+        opt = checked(request, "opt", request.getfixturevalue("opt"))
+    key = (axis, name, opt)
+    if key not in found:
+        found[key] = _looked_up(request.config, *key)
+    return found[key]
+
+
+def _looked_up(config: pytest.Config, axis: str, name: str, opt: str) -> Any:
+    run_options = config.stash[RUN_OPTIONS]
     selection = run_options.selection
     if axis == "opt":
         return name
     if axis == "toolchain":
-        return selection.toolchain(name, checked(request, "opt", request.getfixturevalue("opt")))
+        return selection.toolchain(name, opt)
     find: Callable[[str], Any] = getattr(selection, axis)
     return run_options.target(find(name)) if axis == "target" else find(name)

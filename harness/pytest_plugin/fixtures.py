@@ -1,9 +1,7 @@
 """The fixtures: what is run, the board, and the device under test."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +15,15 @@ from harness.measure.energy.meters.metering import Metering
 from harness.model.folder import Model
 from harness.options.selection import Choice
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, checked, selected
+from harness.pytest_plugin.pytest_internals import asking_item, definitions_used
 from harness.pytest_plugin.recorded_dut import RecordedDut
+from harness.pytest_plugin.shared_runs import RUNS
 from harness.pytest_plugin.terminal_progress import progress_of
-from harness.report.junit_properties import properties
-from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import image_for
 from harness.runs.device_under_test import AnyRun
 from harness.runs.movable_dut import MovableDut
 from harness.runs.request import RunRequest
 from harness.target.target_file import Target
-from harness.workspace import Workspace
-
-RECORD_PROPERTY = "harness_record"
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +116,21 @@ def board(
         yield board
 
 
+@pytest.fixture(scope="session")
+def run(
+    run_request: RunRequest, image: Image, board: Board, request: pytest.FixtureRequest
+) -> AnyRun:
+    """One run of the model's vectors, which all tests of its combination share.
+
+    It is a `harness.Run`, or a `MlperfRun` with `--protocol=mlperf-tiny`. It has one Record. An
+    infrastructure error is one of each test that uses it.
+    """
+    run_request = checked(request, "run_request", run_request)
+    image, board = checked(request, "image", image), checked(request, "board", board)
+    maker = definitions_used(asking_item(request), "board")[-1]
+    return request.config.stash[RUNS].run_of(run_request, image, board, maker)
+
+
 @pytest.fixture
 def dut(
     run_request: RunRequest, image: Image, board: Board, request: pytest.FixtureRequest
@@ -133,19 +143,6 @@ def dut(
     """
     run_request = checked(request, "run_request", run_request)
     image, board = checked(request, "image", image), checked(request, "board", board)
+    runs = request.config.stash[RUNS]
     with MovableDut(run_request, image, board) as movable:
-        yield RecordedDut(movable, partial(_record, request.node, run_request.workspace))
-
-
-def _record(node: pytest.Item, workspace: Workspace, run: AnyRun, moves: Sequence[str]) -> None:
-    """Record `run`, and add the file and the numbers to the test's report."""
-    record = record_of(run, workspace, moves)
-    node.user_properties += properties(record)
-    try:
-        path: Path | None = keep_record(record, workspace)
-    except RecordElsewhereError as error:
-        path = error.path
-        raise
-    finally:
-        if path:
-            node.user_properties.append((RECORD_PROPERTY, str(path)))
+        yield RecordedDut(movable, lambda run, moves: runs.record(run, run_request, moves))

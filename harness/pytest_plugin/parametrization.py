@@ -9,8 +9,11 @@ import pytest
 from harness.errors import InputError
 from harness.options.selection import AXES
 from harness.pytest_plugin import fixtures
+from harness.pytest_plugin.failures import uses_our_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, is_ours
+from harness.pytest_plugin.marks import marked, selected_among
 from harness.pytest_plugin.pytest_internals import definitions_used, source_of
+from harness.pytest_plugin.short_ids import id_of, ids_of
 from harness.support.terminal import shown
 
 # What the fixtures are for that need them: for the whole session.
@@ -22,7 +25,7 @@ _NEEDED_BY = {
 
 
 class TestAxes:
-    """The axes of one test: it may be parametrized with some of them itself.
+    """The axes of one test: it may be parametrized with some of them itself, or have marks.
 
     A test that names targets, models or the like in `parametrize` gives names to our fixtures, as
     with `indirect=True`, if it uses others of ours that need them, such as `dut`. A test that uses
@@ -59,22 +62,46 @@ class TestAxes:
             indirect = list(dict.fromkeys([*given, *ours]))
             if not rest[1:] and options.get("scope") is None:
                 options["scope"] = "session"
+            if not rest and options.get("ids") is None and len(names) == 1:
+                options["ids"] = [_own_id(names[0], value) for value in argvalues]
         if rest:  # pytest before 9.1 takes them by position
             options |= dict(zip(("ids", "scope"), rest, strict=False))
         self._parametrize(argnames, argvalues, indirect=indirect, **options)
 
     def parametrize_others(self) -> None:
-        """Parametrize with the selected names what the test has not parametrized itself.
+        """Parametrize with what its marks name, or the selected names, what the test does not.
 
-        Raises an error of the collection if a fixture of the test suite cannot replace ours.
+        Raises an error of the collection if a fixture of the test suite cannot replace ours, or if
+        a mark is wrong.
         """
-        selection = self._metafunc.config.stash[RUN_OPTIONS].selection
+        config = self._metafunc.config
+        selection = config.stash[RUN_OPTIONS].selection
         for axis in AXES:
-            used = axis in self._metafunc.fixturenames and axis not in self._done
-            if used and self._reaches_ours(axis):
-                names = getattr(selection, f"{axis}s")
-                self._parametrize(axis, names, indirect=True, scope="session")
+            if axis in self._done:
+                continue
+            is_ours = axis in self._metafunc.fixturenames and self._reaches_ours(axis)
+            names = self._marked(axis)
+            values = selected_among(config, axis, names) or getattr(selection, f"{axis}s")
+            if is_ours:
+                ids = ids_of(selection, axis, values)
+                self._parametrize(axis, values, indirect=True, ids=ids, scope="session")
         self._separate_own(sorted(self._needed - self._done))
+
+    def _marked(self, axis: str) -> list[Any]:
+        """Return what the marks name; what a fixture of the test suite returns may be any name."""
+        definition = self._metafunc.definition
+        if not uses_our_fixtures(definition):
+            return []  # the mark may mean something else
+        try:
+            names = marked(definition, axis)
+        except InputError as error:
+            raise self._error(shown(error)) from error
+        is_own = axis in self._metafunc.fixturenames and not self._reaches_ours(axis)
+        if is_own or self._metafunc.config.stash[RUN_OPTIONS].selection.bundle:
+            return names  # a bundle selects among them
+        for name in names:
+            self._check_value(axis, name, f"mark {axis}")
+        return names
 
     def _separate_own(self, names: Sequence[str]) -> None:
         """Have pytest make our fixtures anew for a test in whose place others replace some.
@@ -124,18 +151,18 @@ class TestAxes:
                 parameters = (each,)
             for name, value in zip(names, parameters, strict=False):  # pytest checks the number
                 if name in ours:
-                    self._check_value(name, value)
+                    self._check_value(name, value, "parametrize")
 
-    def _check_value(self, axis: str, value: Any) -> None:
+    def _check_value(self, axis: str, value: Any, where: str) -> None:
         selection = self._metafunc.config.stash[RUN_OPTIONS].selection
         if not isinstance(value, (str, Path)):
             if not is_ours(axis, value):
-                raise self._error(f"parametrize: {axis} must be a name or an object, not {value!r}")
+                raise self._error(f"{where}: {axis} must be a name or an object, not {value!r}")
             return
         try:
             selection.check_name(axis, str(value))
         except InputError as error:
-            raise self._error(f"parametrize: {shown(error)}") from error
+            raise self._error(f"{where}: {shown(error)}") from error
 
     def _error(self, text: str) -> Exception:
         return pytest.Collector.CollectError(f"{self._metafunc.definition.nodeid}: {text}")
@@ -143,3 +170,8 @@ class TestAxes:
 
 def _is_ours(definition: pytest.FixtureDef[Any]) -> bool:
     return bool(definition.func.__module__ == fixtures.__name__)
+
+
+def _own_id(axis: str, value: Any) -> str | None:
+    """Return the id of a value in `parametrize`; None if the test names it itself."""
+    return None if hasattr(value, "marks") else id_of(axis, value)

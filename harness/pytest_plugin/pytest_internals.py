@@ -1,7 +1,8 @@
 """What pytest does not tell in its public interface. The tests run with pytest 8.0 to 9.2."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,27 @@ def asking_item(request: pytest.FixtureRequest) -> pytest.Item:
     """Return the test for which a fixture is made, also one that several tests share."""
     item: pytest.Item = request._pyfuncitem
     return item
+
+
+@contextmanager
+def renamed(items: Sequence[pytest.Item], endings: Sequence[str]) -> Iterator[None]:
+    """Add an ending to the id of each test meanwhile."""
+    before = [item.nodeid for item in items]
+    for item, nodeid, ending in zip(items, before, endings, strict=True):
+        _set_id(item, f"{nodeid}{ending}")
+    try:
+        yield
+    finally:
+        for item, nodeid in zip(items, before, strict=True):
+            _set_id(item, nodeid)
+
+
+def _set_id(item: Any, nodeid: str) -> None:
+    """Set the id of a test: a text until pytest 9.1, later an object that is made of it."""
+    if hasattr(item, "_id"):
+        item._id = type(item._id).parse(nodeid)
+    else:
+        item._nodeid = nodeid
 
 
 def source_of(fixture: pytest.FixtureDef[Any], root: Path) -> str:

@@ -1,6 +1,6 @@
 """The device under test of the fixture `dut`: it records each run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy.typing as npt
@@ -19,9 +19,7 @@ class RecordedDut:
     `record` also gets why the run moved to another board.
     """
 
-    def __init__(
-        self, movable: MovableDut, record: Callable[[AnyRun, Sequence[str]], None]
-    ) -> None:
+    def __init__(self, movable: MovableDut, record: Callable[[AnyRun, list[str]], object]) -> None:
         self._movable = movable
         self._record = record
 

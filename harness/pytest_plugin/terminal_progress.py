@@ -41,6 +41,19 @@ def add_progress(config: pytest.Config, targets: Sequence[str], note: str) -> No
         config.pluginmanager.register(_Reports(progress))
 
 
+@contextmanager
+def step_before_tests(config: pytest.Config, text: str) -> Iterator[None]:
+    """Show the step `text` meanwhile, while pytest has no terminal and no session yet."""
+    terminal = _copy_of_stdout()
+    quiet = config.get_verbosity() < 0 or hasattr(config, "workerinput")
+    try:
+        with Progress(terminal or sys.stderr, quiet=quiet).step(text):
+            yield
+    finally:
+        if terminal is not None:
+            terminal.close()
+
+
 def progress_of(config: pytest.Config) -> Progress:
     """Return the session's progress."""
     return config.stash[_KEY]
@@ -93,9 +106,9 @@ class _Workers(_Reports):
             else:
                 self._step.close()
 
-    def pytest_handlecrashitem(self, crashitem: str) -> None:
+    def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
         """Note a test that ended its worker: xdist calls no logfinish for it."""
-        self.pytest_runtest_logfinish(crashitem)
+        self.pytest_runtest_logfinish(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
         self._step.close()

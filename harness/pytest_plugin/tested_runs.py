@@ -1,4 +1,4 @@
-"""What a test makes of its runs: if the test fails, so do the runs that it used.
+"""The runs that each test used: its reports name them, and if the test fails, so do they.
 
 A Record is written when the run ends, so that nothing is lost; a test that fails later changes it.
 """
@@ -10,15 +10,24 @@ from typing import Any
 import pytest
 
 from harness.errors import HarnessError, InfrastructureError, Regression, Verdict
+from harness.report.junit_properties import properties
+from harness.results.record_file import read_record
 from harness.results.recording import fail_record, listeners
 from harness.support.printable import printable
 from harness.support.terminal import shown
 
+RECORD_PROPERTY = "harness_record"
+"""The property of a test's report with the file of a Record."""
+
 _LONGEST = 300  # characters of a message
+_TOLD = pytest.StashKey[list[tuple[str, object]]]()
 
 
 class TestedRuns:
-    """Knows which runs each test used: those that it made, and those of its fixtures."""
+    """Knows which runs each test used: those that it made, and those of its fixtures.
+
+    The report of a test names those that `name` was called for: the runs of `dut` and `run`.
+    """
 
     __test__ = False  # not a test, whatever its name
 
@@ -26,11 +35,20 @@ class TestedRuns:
         self._of_test: list[Path] = []
         self._of_fixture: dict[object, list[Path]] = {}  # of fixtures that several tests share
         self._setting_up: list[object] = []  # such fixtures, the innermost last
+        self._named: set[Path] = set()
         listeners.append(self._add)
 
     def pytest_unconfigure(self) -> None:
         """Stop listening."""
         listeners.remove(self._add)
+
+    def name(self, path: Path) -> None:
+        """Have the reports of the tests that use this run name it."""
+        self._named.add(path)
+
+    def use(self, path: Path) -> None:
+        """Note that the fixture that is set up uses a run that was made before."""
+        self._add(path)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self) -> None:
@@ -50,6 +68,16 @@ class TestedRuns:
             return (yield)
         finally:
             self._setting_up.pop()
+            if self._setting_up:  # a fixture that is made of it uses its runs, too
+                self._of_fixture[self._setting_up[-1]] += self._of_fixture[fixturedef]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Name the runs in the properties of the test, before a gate judges them."""
+        try:
+            return (yield)
+        finally:
+            self._tell(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
@@ -59,6 +87,7 @@ class TestedRuns:
 
         A gate that fails it judges the run itself. An infrastructure error says nothing about it.
         """
+        self._tell(item)
         report = yield
         error = call.excinfo.value if call.excinfo else None
         if not report.failed or isinstance(error, (Regression, InfrastructureError)):
@@ -70,7 +99,7 @@ class TestedRuns:
             except HarnessError as problem:
                 title = "the Record does not show that the test failed"
                 report.sections.append((title, shown(problem)))
-        if self._of_test:
+        if item.stash.get(_TOLD, []):
             _fail_property(item.user_properties)
             _fail_property(report.user_properties)
         return report
@@ -84,7 +113,23 @@ class TestedRuns:
         request = getattr(item, "_request", None)
         fixtures = getattr(request, "_fixture_defs", {}).values()
         shared = (path for each in fixtures for path in self._of_fixture.get(each, ()))
-        return [*self._of_test, *shared]
+        return list(dict.fromkeys([*self._of_test, *shared]))
+
+    def _tell(self, item: pytest.Item) -> None:
+        """Add the runs to the properties of a test, and the numbers of the last one, once each."""
+        paths = [path for path in self._used_by(item) if path in self._named]
+        records = [(RECORD_PROPERTY, str(path)) for path in paths]
+        new = [each for each in records if each not in item.user_properties]
+        if not new:
+            return
+        try:
+            numbers: list[tuple[str, object]] = list(properties(read_record(paths[-1])))
+        except HarnessError:  # it was damaged since; the summary says so
+            numbers = []
+        told = item.stash.get(_TOLD, [])
+        others = [each for each in item.user_properties if each not in told]
+        item.user_properties[:] = [*others, *numbers, *new]
+        item.stash[_TOLD] = numbers
 
 
 def _fail_property(properties: list[tuple[str, object]]) -> None:

@@ -130,7 +130,7 @@ def _summary(support: EngineSupport) -> str:
 
 
 def _state(size: int) -> str:
-    return f", of which state {size:,}" if size else ""
+    return f" (state: {size:,})" if size else ""
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""The table of stored runs for a terminal, and what a run's Record tells beside its numbers."""
+"""The table of stored runs for a terminal, and the parts of a Record beside its numbers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

@@ -64,7 +64,7 @@ class RunRequest:
     plan: WindowPlan = field(default_factory=WindowPlan)
     quick: Quick = field(default_factory=Quick)
     health: Health = field(default_factory=Health)
-    failed: Failed = _not_noted
+    failed: Failed = field(default=_not_noted, compare=False)
 
     @property
     def streaming(self) -> str:

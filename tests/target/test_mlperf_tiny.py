@@ -19,15 +19,16 @@ from tests.support.models import MLPERF_TINY, mlperf_keywords
 
 
 @pytest.fixture(scope="module")
-def keywords(tmp_path_factory: pytest.TempPathFactory) -> Model:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     """A model folder with the unmodified network and all 1000 vectors."""
     if not MLPERF_TINY.is_dir():
         pytest.skip("MLPerf Tiny's models and vectors are not beside this checkout")
     return mlperf_keywords(tmp_path_factory.mktemp("models") / "kws")
 
 
+@pytest.mark.model("kws")  # another --model deselects it
 def test_keyword_spotting_is_golden_on_every_vector(
-    keywords: Model,
+    model: Model,
     target: Target,
     engine: Engine,
     board: Board,
@@ -35,9 +36,9 @@ def test_keyword_spotting_is_golden_on_every_vector(
     request: pytest.FixtureRequest,
 ) -> None:
     workspace = Workspace(tmp_path)
-    image = build_image(target, keywords, engine, workspace.images)
+    image = build_image(target, model, engine, workspace.images)
     options = BoardOptions.of(request.config.option)
-    asked = RunRequest(target, keywords, workspace, board_options=options)
+    asked = RunRequest(target, model, workspace, board_options=options)
     with open_link_dut(asked, image, board) as dut:
         run = dut.run()
     run.check()

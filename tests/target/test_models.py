@@ -13,6 +13,7 @@ from harness.link.protocol import InputVia
 from harness.runs.bench import open_link_dut
 from harness.runs.input_way import InputWay
 from harness.runs.link_dut import LinkDut
+from harness.runs.link_run import Run
 from harness.runs.quick import Schedule
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
@@ -22,18 +23,17 @@ from harness.workspace import Workspace
 VECTORS = 20  # that go both ways
 
 
-def test_model_is_right_on_the_device(dut: LinkDut) -> None:
-    run = dut.run()
+def test_model_is_right_on_the_device(run: Run) -> None:
     run.check()
     assert run.quality == run.golden_quality
     # Every model on every target that CI has: where it goes adds up to what is taken.
     use = memory_use(run.image.elf)
     for uses in (use.parts.values(), use.sections.values()):
         assert sum(uses, Use()) == Use(run.image.flash, run.image.ram)
-    if dut.target.counter.ticks == "instructions":
+    if run.target.counter.ticks == "instructions":
         # An emulator's line loses nothing. But where a time step of Renode ends within a reading of
         # the counter, its DWT is off, and the inference runs again: docs/renode.md, "Counting".
-        repeated = 2 if isinstance(dut.target.board, Renode) else 0
+        repeated = 2 if isinstance(run.target.board, Renode) else 0
         assert run.retries <= repeated
 
 

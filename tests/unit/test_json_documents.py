@@ -4,13 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 from msgspec import structs
 
-from docs.generate import harness_objects as objects
-from docs.generate import json_schemas
 from harness.cli.command_line import command_parser
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError
@@ -25,10 +22,10 @@ from harness.results.record_file import write_record
 from harness.runs.check.check_result import BoardCheck, CheckLine
 from harness.simulator.serve_document import VirtualServeDocument
 from harness.support.bundled_files import bundled
-from harness.support.json_output import Document, as_json
+from harness.support.json_output import Document
 from harness.workspace import Workspace
+from tests.support.documents import checked, printed_document
 from tests.unit.test_compare import run, with_numbers, with_value
-from tests.unit.test_json_output import document
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +46,6 @@ def runs(repository: Workspace) -> list[str]:
     return [old.id, new.id]
 
 
-def checked(made: Document) -> dict[str, Any]:
-    """Return what is printed of `made`, after a look at its schema."""
-    read: dict[str, Any] = json.loads(as_json(made))
-    name = objects.document_name(type(made))
-    schema = (json_schemas.FOLDER / f"{name}.schema.json").read_text()
-    jsonschema.validate(read, json.loads(schema))
-    return read
-
-
 def test_every_command_has_the_option() -> None:
     parser = command_parser()
     parser.declare_all()
@@ -68,13 +56,12 @@ def test_every_command_has_the_option() -> None:
         return [leaf for n, p in parts for leaf in leaves(p, n)] if parts else [(name, each)]
 
     without = [n for n, p in leaves(parser, "") if "--json" not in p._option_string_actions]
-    later = {" sweep", " build", " size", " profile", " calibrate", " mlperf"}
-    assert set(without) <= later
+    assert set(without) == {" review", " mcp"}  # its output is a comment; another protocol
 
 
 def test_compare(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["compare", *runs, "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert read["small"] == 0.001
     [pair] = read["comparisons"]
     assert [pair["old"]["id"], pair["new"]["id"]] == runs
@@ -85,7 +72,7 @@ def test_compare(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert (second["name"], second["judged"], second["small"]) == ("ram", "worse", True)
     assert (third["judged"], third["small"]) == ("same", False)
     assert main(["compare", *runs, "--json", "--small=0%"]) == ExitCode.PASSED
-    assert not any(n["small"] for n in document(capsys)["comparisons"][0]["numbers"])
+    assert not any(n["small"] for n in printed_document(capsys)["comparisons"][0]["numbers"])
 
 
 def test_compare_with_runs_of_one_side_only(
@@ -96,7 +83,7 @@ def test_compare_with_runs_of_one_side_only(
     Path("b").mkdir()
     write_record(other, Path("b"))
     assert main(["compare", "reports/runs", "b", "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert [each["id"] for each in read["only_a"]] == [runs[1]]
     assert read["only_b"] == []
     assert len(read["comparisons"]) == 1
@@ -111,22 +98,22 @@ def test_a_change_from_zero_has_no_relative_size() -> None:
 
 def test_baselines(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["baseline", "list", "--json"]) == ExitCode.PASSED
-    assert document(capsys)["baselines"] == []
+    assert printed_document(capsys)["baselines"] == []
     accept = ["baseline", "accept", runs[0], "--because=first", "--baseline=mine", "--json"]
     assert main(accept) == ExitCode.PASSED
-    accepted = document(capsys)
+    accepted = printed_document(capsys)
     assert accepted["folder"] == "mine"
     [baseline] = accepted["baselines"]
     assert (baseline["because"], baseline["partial"]) == ("first", False)
     assert baseline["record"]["id"] == runs[0]
     assert main(["baseline", "list", "--baseline=mine", "--json"]) == ExitCode.PASSED
-    assert document(capsys)["baselines"] == accepted["baselines"]
+    assert printed_document(capsys)["baselines"] == accepted["baselines"]
     assert Path(baseline["file"]).is_file()
 
 
 def test_trend(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trend", "--metric=flash", "--json", "--plot=flash.svg"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     [trend] = read["trends"]
     assert (trend["unit"], trend["kind"], trend["model"]) == ("byte", "exact", "faces")
     assert [point["run"] for point in trend["points"]] == runs
@@ -138,16 +125,16 @@ def test_trend(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_push_export_and_report(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["push", "--store=sqlite:///store.db", "--json"]) == ExitCode.PASSED
-    pushed = document(capsys)
+    pushed = printed_document(capsys)
     assert (pushed["added"], pushed["existing"], pushed["skipped"]) == (2, 0, [])
     assert main(["export", "--csv=all.csv", "--json"]) == ExitCode.PASSED
-    exported = document(capsys)
+    exported = printed_document(capsys)
     assert (exported["file"], exported["runs"]) == ("all.csv", 2)
     assert exported["rows"] == len(Path("all.csv").read_text().splitlines()) - 1
     assert main(["export", "--boards=boards.json", "--json"]) == ExitCode.PASSED
-    assert document(capsys)["content"] == "spreads"
+    assert printed_document(capsys)["content"] == "spreads"
     assert main(["report", "--json", "--markdown=summary.md"]) == ExitCode.PASSED
-    report = document(capsys)
+    report = printed_document(capsys)
     [combination] = report["combinations"]
     assert (combination["id"], combination["status"]) == (runs[1], "worse")
     assert report["runs"] == 2
@@ -158,7 +145,7 @@ def test_push_export_and_report(runs: list[str], capsys: pytest.CaptureFixture[s
 def test_an_error_of_a_command_is_a_document(capsys: pytest.CaptureFixture[str]) -> None:
     for command in (["compare", "a", "b"], ["trend", "--metric=flash"], ["report"], ["push"]):
         assert main([*command, "--json"]) == ExitCode.USAGE
-        read = document(capsys)
+        read = printed_document(capsys)
         assert (read["schema"], read["kind"]) == ("tinyml-harness/error/1", "input")
 
 
@@ -190,7 +177,7 @@ def test_farm() -> None:
 
 def test_a_model_is_shown_and_added(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "show", "gesture", "--json"]) == ExitCode.PASSED
-    shown = document(capsys)
+    shown = printed_document(capsys)
     assert shown["bytes"] == Path(shown["file"]).stat().st_size
     assert shown["inputs"][0]["dtype"] == "int8"
     engine = shown["engines"][0]
@@ -201,7 +188,7 @@ def test_a_model_is_shown_and_added(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(layer["supported"] == {"cmsis-nn": True} for layer in shown["layers"])
     add = ["models", "add", shown["file"], "--random=4", "--name=mine", "--json"]
     assert main(add) == ExitCode.PASSED
-    added = document(capsys)
+    added = printed_document(capsys)
     assert (added["name"], added["vectors"], added["metric"]) == ("mine", 4, "agreement")
     assert Path(added["folder"], "model.toml").is_file()
 
@@ -214,7 +201,7 @@ def test_golden_outputs_are_added(capsys: pytest.CaptureFixture[str]) -> None:
     arrays = {k: v for k, v in np.load(vectors).items() if not k.startswith("golden")}
     np.savez(vectors, **arrays)
     assert main(["models", "golden", "mine", "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert read["vectors"] == 4
     assert Path(read["file"]) == vectors.resolve()
 
@@ -222,16 +209,16 @@ def test_golden_outputs_are_added(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("command", [["models", "list"], ["list", "models"]])
 def test_models_have_a_list(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command, "--json"]) == ExitCode.PASSED
-    assert document(capsys)["schema"] == "tinyml-harness/list-models/1"
+    assert printed_document(capsys)["schema"] == "tinyml-harness/list-models/1"
     assert main(command) == ExitCode.PASSED
     assert "gesture" in capsys.readouterr().out
 
 
 def test_targets_have_a_list_and_are_added(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["target", "list", "--json"]) == ExitCode.PASSED
-    assert document(capsys)["schema"] == "tinyml-harness/list-targets/1"
+    assert printed_document(capsys)["schema"] == "tinyml-harness/list-targets/1"
     assert main(["target", "add", "nrf52840", "--json"]) == ExitCode.PASSED
-    added = document(capsys)
+    added = printed_document(capsys)
     assert added["name"] == "nrf52840"
     assert Path(added["file"]).is_file()
 
@@ -241,16 +228,16 @@ def test_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
         ExitCode.PASSED,
         ExitCode.INFRASTRUCTURE,
     }
-    read = document(capsys)
+    read = printed_document(capsys)
     assert [each["subject"] for each in read["targets"]] == ["virtual-stm32"]
     assert {"QEMU", "Renode"} <= {each["subject"] for each in read["machine"]}
     assert main(["setup", "arduino", "--sketchbook=sketches", "--json"]) == ExitCode.PASSED
-    assert Path(document(capsys)["path"]).is_dir()
+    assert Path(printed_document(capsys)["path"]).is_dir()
 
 
 def test_a_new_repository(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "new", "--json"]) == ExitCode.PASSED
-    read = document(capsys)
+    read = printed_document(capsys)
     assert {part["path"] for part in read["parts"]} >= {"README.md", ".gitignore"}
     assert all(part["new"] for part in read["parts"])
     assert read["next"][0] == "cd new"

@@ -461,6 +461,10 @@ def test_a_test_that_ended_its_worker_is_not_running(tmp_path: Path) -> None:
     assert "\nsteps at the end: []\n" in done.stdout
 
 
+def crashed(nodeid: str) -> pytest.TestReport:
+    return pytest.TestReport(nodeid, (nodeid, None, ""), {}, "failed", "", "call")
+
+
 def test_tests_of_several_workers_are_one_step() -> None:
     log = Log()
     workers = _Workers(log, ["virtual-stm32"])
@@ -471,7 +475,7 @@ def test_tests_of_several_workers_are_one_step() -> None:
     workers.pytest_runtest_logfinish(first)
     workers.pytest_runtest_logstart(third)
     assert log.after(INTERVAL)[-1] == f"running 2 tests, {second}, 8 s"
-    workers.pytest_handlecrashitem(second)
+    workers.pytest_handlecrashitem(crashed(second))
     assert log.after(INTERVAL)[-1] == f"running {third}, 12 s"
     workers.pytest_runtest_logfinish(third)
     assert len(log.after(INTERVAL)) == 3

@@ -184,9 +184,8 @@ def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> N
     expect(readout).to_contain_text(
         re.compile(r"4,379,\d{3}\s+2026-01-1\d 02:00 [0-9a-f]{10} on main")
     )
-    # 24 nights of 39 after the first, the instructions rise; the cursor snaps to it.
-    x, y = middle(figure, 24 / 39)
-    page.mouse.move(x + 3, y)
+    # 24 nights of 39 after the first, the instructions rise.
+    page.mouse.move(*middle(figure, 24 / 39))
     expect(readout).to_contain_text("2026-01-25 02:00")
     expect(readout).to_contain_text(re.compile(r"4,379,\d{3} → 4,510,\d{3} \(\+3\.0 %\)"))
 
@@ -425,6 +424,12 @@ def test_the_report_of_a_year_opens(
     timing = "performance.getEntriesByType('navigation')[0].loadEventEnd"
     milliseconds = page.evaluate(timing)
     size = (tmp_path / "report.html").stat().st_size
+    figure = chart_of(page)
+    x, y = middle(figure, 219 / 364)
+    page.mouse.move(x - 4, y)  # a night is 3 pixels; the cursor snaps to the change
+    expect(figure.locator(".readout")).to_contain_text("(+3.0 %)")
+    page.mouse.click(x - 4, y)
+    expect(page.locator("#compare thead th").nth(1)).to_contain_text("2026-08-08")
     with capsys.disabled():
         print(
             f"\nthe report of a year: {size / 1e6:.2f} MB, opens in {milliseconds:.0f} ms, "

@@ -19,12 +19,13 @@ from tests.unit.test_compare import run
 
 pytest_plugins = ["pytester"]
 
-# A record is written before the test: `record` announces it, as `record_run` does, and tells the
-# session about it, as the fixture `dut` does.
+# A record is written before the test: `record` announces it, as `record_run` does, and has reports
+# name it, as the fixture `dut` does.
 CONFTEST = """\
 import pytest
 from pathlib import Path
 
+from harness.pytest_plugin.shared_runs import RUNS
 from harness.results.recording import listeners
 
 def announce(name):
@@ -34,11 +35,8 @@ def announce(name):
     return path
 
 @pytest.fixture
-def record(record_property):
-    def made(name):
-        record_property("harness_record", str(announce(name)))
-        record_property("verdict", "passed")
-    return made
+def record(request):
+    return lambda name: request.config.stash[RUNS].tested.name(announce(name))
 
 @pytest.fixture(scope="module")
 def shared():

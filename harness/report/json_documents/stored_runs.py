@@ -41,7 +41,7 @@ class RunsDocument(Document, frozen=True, tag="tinyml-harness/runs/1"):
     count: int
     """How many runs the options select."""
     runs: list[StoredRun]
-    """The newest of them, newest first; `--limit` says how many."""
+    """The newest of them, newest first, and at most `--limit`."""
 
 
 class ShownRun(msgspec.Struct, frozen=True, kw_only=True):

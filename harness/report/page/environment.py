@@ -24,6 +24,7 @@ from harness.report.number_history import TRENDS, Series, small_of
 from harness.report.page import treemap
 from harness.report.page.anchors import anchor
 from harness.report.page.chart_data import chart_data
+from harness.report.page.finding_groups import finding_groups
 from harness.report.page.layer_bars import layer_bars
 from harness.report.page.memory_rows import MemoryMap
 from harness.report.page.run_history import history_columns, history_rows
@@ -93,6 +94,7 @@ def environment() -> Environment:
         chart_data,
         explain,
         exporters_of,
+        finding_groups,
         float_notes,
         history_columns,
         history_rows,

@@ -57,7 +57,7 @@ function liveTrend(figure) {
   plots.push(plot);
   const open = (/** @type {number} */ point) => openRun({ combination, index: rows[point] });
   listenToKeys(plot, frame, () => shown, open);
-  listenToPointers(plot, open);
+  listenToPointers(plot, () => open(shown));
   figure.querySelector("figcaption")?.append(zoomButtons(plot, trend.title));
   new ResizeObserver(() => {
     if (frame.clientWidth) plot.setSize({ width: frame.clientWidth, height: CHART_HEIGHT });
@@ -137,7 +137,7 @@ function chartOptions({ unit, isExact, changes, failed, show, width }) {
     hooks: {
       setScale: [(/** @type {any} */ plot) => noteRange(plot)],
       draw: [(/** @type {any} */ plot) => drawMarks(plot, changes, failed)],
-      setCursor: [(/** @type {any} */ plot) => isNumber(plot.cursor.idx) && show(plot.cursor.idx)],
+      setCursor: [(/** @type {any} */ { cursor: { idxs } }) => isNumber(idxs[1]) && show(idxs[1])],
     },
   };
 }

@@ -76,7 +76,7 @@ function listenToKeys(plot, frame, shown, open) {
 /**
  * A mouse opens the run of a point with a click. A finger first shows the point; two zoom.
  * @param {any} plot
- * @param {(index: number) => void} open
+ * @param {() => void} open shows the run of the point under the cursor
  */
 function listenToPointers(plot, open) {
   const { over } = plot;
@@ -107,7 +107,6 @@ function listenToPointers(plot, open) {
   }
   over.addEventListener("click", (/** @type {MouseEvent} */ event) => {
     const moved = Math.abs(event.clientX - pressed.x) > 3; // it chose what to zoom in on
-    const { idx } = plot.cursor;
-    if (pressed.type === "mouse" && !moved && idx !== null && idx !== undefined) open(idx);
+    if (pressed.type === "mouse" && !moved) open();
   });
 }

@@ -52,7 +52,7 @@ class FailedRun(msgspec.Struct, frozen=True):
     """Version of the harness."""
 
     def __post_init__(self) -> None:
-        """Refuse a time that is none."""
+        """Refuse what is not a time."""
         _ = self.time
 
     @property
