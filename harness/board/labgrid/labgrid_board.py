@@ -60,7 +60,7 @@ class LabgridBoard(PyocdBoard):
     @property
     def device(self) -> DeviceInfo | None:
         """The place and its exporter, and the chip's unique ID once it was read."""
-        return self._device and msgspec.structs.replace(self._device, chip_id=self._chip_id)
+        return self._device and msgspec.structs.replace(self._device, chip_id=self._told.chip_id)
 
     def start(self, image: Image) -> Carrier:
         """Acquire a place at the first start; then do as a board behind a probe does."""
