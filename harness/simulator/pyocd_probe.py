@@ -25,7 +25,7 @@ from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import MAX_MESSAGE, Operation, Status, encode_operation
 
 VENDOR = "tinyml-harness"
-"""The vendor of the probes of virtual boards: `pyocd server` tells it to its clients, too."""
+"""The vendor of the probes of virtual boards. Clients of `pyocd server` can ask for it, too."""
 
 _MAX_WORDS = 0xFFFF  # in one operation
 _FLUSH_AT = MAX_MESSAGE // 16

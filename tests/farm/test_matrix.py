@@ -156,6 +156,10 @@ def test_a_failed_board_passes_its_work_on_and_a_verdict_does_not(
     assert " failed: " in move
     assert move.endswith(f"; its work moved to {several['faces']['device']['place']}")
     assert several["anomaly"]["recoveries"] == []
+    session_of = several["faces"]["session"]
+    failures = read_failures(workspace / "reports" / "failures")
+    (failed,) = (each for each in failures if each.session == session_of)
+    assert (failed.model, failed.moved_to) == ("faces", several["faces"]["device"]["place"])
     assert output.count("is left out of this session") == 1
 
 
