@@ -112,6 +112,7 @@ def documents() -> Sequence[type[Document]]:
     """Return what commands print with `--json`, by name."""
     for module in iter_modules(json_documents.__path__):
         import_module(f"{json_documents.__name__}.{module.name}")
+    import_module("harness.review.review_document")
     import_module("harness.simulator.serve_document")  # its room knows no other
     return sorted(Document.__subclasses__(), key=document_name)
 

@@ -1,23 +1,29 @@
 """The command `review`: what a reviewer of a change reads, as a comment of the pull request."""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import ExitCode, InputError
+from harness.harness_toml import commit_page
+from harness.options.json_option import add_json_option
 from harness.options.small_option import add_small_option, small_of
 from harness.results.judge.baseline import Baseline
 from harness.results.judge.gate import Gate, Judgement, add_baseline_option
 from harness.results.judge.history import history_of
 from harness.results.store.open_results import add_store_option, open_store
 from harness.review.comment_text import comment, marker
-from harness.review.commits import base_of_ci, change_since
+from harness.review.commits import Base, base_of_ci, change_since
 from harness.review.github_comment import GitHubPullRequest
 from harness.review.gitlab_note import GitLabMergeRequest
 from harness.review.rest import NotAllowedError
-from harness.review.review import Links, Review
+from harness.review.review import Review
+from harness.review.review_document import review_document
 from harness.review.reviewed_runs import ReviewedRun, reviewed_runs
+from harness.support.ci_job import job_url
+from harness.support.json_output import JsonOutput
 from harness.support.whole_files import unwritable
 from harness.workspace import Workspace
 
@@ -65,15 +71,21 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "reports/baselines allow",
     )
     add_small_option(parser.add_argument)
+    add_json_option(parser.add_argument)
     add_store_option(parser.add_argument)
     parser.set_defaults(command=_review)
 
 
 def _review(options: argparse.Namespace, workspace: Workspace) -> int:
     pull_request = _pull_request() if options.comment else None
-    review = _reviewed(options, workspace)
+    small = small_of(options, workspace)
+    review = _reviewed(options, workspace, small)
     text = comment(review)
-    _write(text, options.markdown)
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(review_document(review, small))
+    if options.markdown or not output:
+        _write(text, options.markdown)
     if pull_request:
         try:
             pull_request.put(marker(review.title), text)
@@ -83,9 +95,9 @@ def _review(options: argparse.Namespace, workspace: Workspace) -> int:
     return _exit_code(review)
 
 
-def _reviewed(options: argparse.Namespace, workspace: Workspace) -> Review:
-    base = options.base or base_of_ci()
-    if not base:
+def _reviewed(options: argparse.Namespace, workspace: Workspace, small: float) -> Review:
+    base = Base(options.base, options.base) if options.base else base_of_ci(os.environ)
+    if base is None:
         raise InputError(
             "there is nothing to compare with",
             where="BASE",
@@ -100,7 +112,7 @@ def _reviewed(options: argparse.Namespace, workspace: Workspace) -> Review:
             store,
             change,
             lambda record: history_of(record, options.store, workspace),
-            small_of(options, workspace),
+            small,
         )
         failing = _failing(options, workspace, reviewed.runs)
     return Review(
@@ -110,7 +122,8 @@ def _reviewed(options: argparse.Namespace, workspace: Workspace) -> Review:
         failing,
         options.baseline,
         options.exit_code,
-        Links.of_ci(),
+        job_url(os.environ),
+        commit_page(workspace.root),
     )
 
 

@@ -13,6 +13,7 @@ from harness.results.record import Record
 from harness.review.code_spans import code
 from harness.review.review import Review
 from harness.review.reviewed_runs import STATES, ReviewedRun, State
+from harness.support.commit_pages import HASH
 
 _ROWS = 20  # runs that the table shows; the rest is counted
 _NAMES = 5  # runs in a line
@@ -182,13 +183,20 @@ def _failure(judgement: Judgement) -> str:
 
 
 def _footer(review: Review) -> str:
-    change, links = review.change, review.links
-    short = code(change.merge_base[:_SHORT_HASH])
-    base = f"[{short}]({links.commits}{change.merge_base})" if links.commits else short
+    change = review.change
+    base = code(change.merge_base[:_SHORT_HASH])
+    if review.commit_url:
+        base = _link(base, review.commit_url.replace(HASH, change.merge_base))
     text = f"\nCompared with {base}, the merge base with {code(change.base)}"
     earlier = _earlier(review)
     text += f", or for {_count(earlier)} with an earlier commit" if earlier else ""
-    return f"{text} · [job, report and Records]({links.job})" if links.job else text
+    if not review.job_url:
+        return text
+    return f"{text} · {_link('job, report and Records', review.job_url)}"
+
+
+def _link(text: str, safe_url: str) -> str:
+    return f"[{text}](<{safe_url}>)"
 
 
 def _earlier(review: Review) -> int:

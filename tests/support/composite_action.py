@@ -14,7 +14,7 @@ yaml = pytest.importorskip("yaml")
 
 _EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
 _NAME = re.compile(r"(?<![\w'.-])(?:inputs|steps|github|runner)(?:\.[\w-]+)+")
-_FILES = ("GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")
+_FILES = ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")
 
 
 @dataclass
@@ -94,8 +94,6 @@ class Runner:
         return _EXPRESSION.sub(lambda match: self.value(match[1]), value)
 
     def _environment(self) -> dict[str, str]:
-        added = dict(line.split("=", 1) for line in self._lines("GITHUB_ENV"))
-        folders = [*reversed(self._lines("GITHUB_PATH")), str(self.temporary / "programs")]
         return {
             **os.environ,
             "GITHUB_ACTIONS": "true",
@@ -104,8 +102,7 @@ class Runner:
             "RUNNER_TEMP": str(self.temporary),
             **{name: str(self.temporary / name) for name in _FILES},
             **self.variables,
-            **added,
-            "PATH": os.pathsep.join([*folders, os.environ["PATH"]]),
+            "PATH": f"{self.temporary / 'programs'}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.action),
         }
 

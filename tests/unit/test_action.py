@@ -93,7 +93,7 @@ def test_a_pull_request_without_any_history_gets_its_comment(
     assert runner.installed == f"{ROOT}[clang]"
     (comment,) = host.mine
     assert "`models`: nothing changed in 1 run" in comment
-    assert "[job, report and Records](https://github.com/me/it/actions/runs/99)" in comment
+    assert "[job, report and Records](<https://github.com/me/it/actions/runs/99>)" in comment
     assert runner.summary == comment
     assert runner.outputs["steps.run.outputs.exit-code"] == "0"
     badge = json.loads((checkout / "reports" / "site" / "badge.json").read_text())
@@ -134,6 +134,11 @@ def test_the_inputs_reach_the_command_as_they_are(fake: Runner) -> None:
     assert not list(fake.workspace.rglob("hacked"))
 
 
+def test_more_packages_are_installed_with_the_action_s_own_commit(fake: Runner) -> None:
+    assert fake.run(extras="", packages="-r a.txt  scipy") == 0
+    assert fake.installed == f"{ROOT} -r a.txt scipy"
+
+
 def test_pytest_runs_with_its_own_options_and_the_base_without_them(fake: Runner) -> None:
     fake.variables["COMPARE_CODE"] = "2"
     assert fake.run(command="pytest", options="-k wake") == 0
@@ -141,6 +146,16 @@ def test_pytest_runs_with_its_own_options_and_the_base_without_them(fake: Runner
     assert found[0] == "pytest --junitxml=reports/junit.xml --target=virtual-stm32 -k wake"
     assert [line for line in found if line.startswith("harness run")] == [
         "harness run --target=virtual-stm32"
+    ]
+
+
+def test_a_folder_of_the_repository_is_run_there_and_in_the_merge_base(fake: Runner) -> None:
+    fake.variables["COMPARE_CODE"] = "2"
+    assert fake.run(**{"working-directory": "models/gesture"}) == 0
+    ran = [line for line in fake.log.splitlines() if line.startswith("harness run in")]
+    assert ran == [
+        f"harness run in {fake.workspace}/models/gesture",
+        f"harness run in {fake.temporary}/tinyml-harness/base/models/gesture",
     ]
 
 

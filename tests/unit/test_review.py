@@ -1,6 +1,8 @@
 """`harness review`: what a pull request changed, as one comment that is safe and up to date."""
 
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,10 +27,11 @@ from harness.results.record_file import write_record
 from harness.review.code_spans import code
 from harness.review.comment_text import comment, marker
 from harness.review.commits import Change
-from harness.review.review import Links, Review
+from harness.review.review import Review
 from harness.review.reviewed_runs import ReviewedRun, ReviewedRuns
 from harness.support.git_commit import Commit
 from tests.support.code_host import OTHER, CodeHost, code_host
+from tests.support.models import ROOT
 from tests.support.year import FIRST, made_up
 
 CAPTURE = pytest.CaptureFixture[str]
@@ -97,8 +101,9 @@ class Project:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A repository with a commit on `main`, and a branch `feature` that is checked out."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_BASE_REF", "GITHUB_EVENT_PATH", "CHANGE_TARGET"):
-        monkeypatch.delenv(name, raising=False)
+    for name in list(os.environ):
+        if name.startswith(("GITHUB_", "GITLAB_", "CI_", "CHANGE_", "BUILD")):  # this job's own
+            monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     made = Project(tmp_path)
     made.git("init", "--initial-branch=main")
@@ -270,6 +275,30 @@ def test_the_gate_of_accepted_baselines_names_the_command_that_accepts(
     assert f"`harness baseline accept {last.id} --because" in text
 
 
+def test_the_document_has_the_runs_and_fits_its_schema(project: Project, capsys: CAPTURE) -> None:
+    before = project.record()
+    project.record("digits")
+    merge_base = project.git("rev-parse", "HEAD")
+    head = project.commit()
+    run = project.record(flash=FLASH)
+    assert main(["review", "main", "--fail-if-worse", "--json"]) == ExitCode.REGRESSION
+    printed = capsys.readouterr()
+    document = json.loads(printed.out)
+    schema = json.loads((ROOT / "docs" / "json" / "review.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    assert (document["head"], document["merge_base"]) == (head, merge_base)
+    assert document["passed"] is False
+    (found,) = document["runs"]
+    assert (found["state"], found["run"]["id"], found["before"]["id"]) == (
+        "worse",
+        run.id,
+        before.id,
+    )
+    assert [each["model"] for each in document["missing"]] == ["digits"]
+    assert document["gate"][0]["numbers"][0]["name"] == "flash"
+    assert "###" not in printed.err
+
+
 def test_a_revision_that_git_does_not_have_is_an_input_error(
     project: Project, capsys: CAPTURE
 ) -> None:
@@ -284,26 +313,40 @@ def test_a_revision_that_git_does_not_have_is_an_input_error(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    "names",
     [
-        ("GITHUB_BASE_REF", "main"),
-        ("CHANGE_TARGET", "main"),
-        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+        {"GITHUB_BASE_REF": "main"},
+        {"CHANGE_TARGET": "main"},
+        {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"},
+        {
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": "1" * 40,
+            "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        },
     ],
 )
 def test_ci_names_the_branch(
-    variable: str,
-    value: str,
-    project: Project,
-    capsys: CAPTURE,
-    monkeypatch: pytest.MonkeyPatch,
+    names: dict[str, str], project: Project, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.git("update-ref", "refs/remotes/origin/main", "main")
-    monkeypatch.setenv(variable, value or project.git("rev-parse", "main"))
+    for name, value in names.items():
+        monkeypatch.setenv(name, value or project.git("rev-parse", "main"))
     project.record()
     project.commit()
     project.record()
-    assert "nothing changed" in review(capsys)[1]
+    lines = review(capsys)
+    assert "nothing changed" in lines[1]
+    assert lines[-1].endswith("the merge base with `main`")
+
+
+def test_the_runs_may_be_in_a_store(project: Project, capsys: CAPTURE) -> None:
+    """As for a job on a machine that has only its own Records."""
+    project.record()
+    project.commit()
+    project.record(flash=FLASH)
+    assert main(["push", "--store=sqlite:///shared.sqlite"]) == 0
+    shutil.rmtree(project.root / "reports")
+    assert "1 worse" in review(capsys, "main", "--store=sqlite:///shared.sqlite")[1]
 
 
 # The comment is safe.
@@ -336,7 +379,8 @@ def hostile_review(text: str) -> Review:
     )
     runs = ReviewedRuns([ReviewedRun(named), ReviewedRun(record)], [named])
     change = Change("1" * 40, text, ("2" * 40,))
-    return Review(text, change, runs, links=Links("https://ci.example/1", "https://ci.example/"))
+    url = "https://ci.example/"
+    return Review(text, change, runs, job_url=f"{url}1", commit_url=f"{url}{{hash}}")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -352,14 +396,18 @@ def test_hostile_names_stay_names(text: str) -> None:
     assert not [line for line in written.splitlines() if line.startswith("/")]  # GitLab's actions
 
 
-def test_links_of_ci_are_links() -> None:
-    given = {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com"}
-    given |= {"GITHUB_REPOSITORY": "me/it", "GITHUB_RUN_ID": "5"}
-    url = "https://github.com/me/it"
-    assert Links.of_ci(given) == Links(f"{url}/actions/runs/5", f"{url}/commit/")
-    assert Links.of_ci({"BUILD_URL": "javascript:x"}) == Links()
-    assert Links.of_ci({"CI_JOB_URL": "https://x/) ![](y"}) == Links()
-    assert Links.of_ci({}) == Links()
+def test_the_comment_leads_to_the_commit_and_to_the_job(
+    project: Project, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.git("remote", "add", "origin", "git@github.com:me/it.git")
+    monkeypatch.setenv("BUILD_URL", "https://ci.example/(5)")
+    project.record()
+    base = project.git("rev-parse", "HEAD")
+    project.commit()
+    project.record()
+    last = review(capsys, "main")[-1]
+    assert f"[`{base[:7]}`](<https://github.com/me/it/commit/{base}>)" in last
+    assert last.endswith("[job, report and Records](<https://ci.example/(5)>)")
 
 
 # The comment is one.

@@ -119,7 +119,7 @@ def run_document(results: RunResults) -> RunDocument:
             for record, file in zip(results.records, files, strict=True)
         ],
         not_run=results.not_run,
-        gate=None if judgements is None else list(map(_judgement, judgements)),
+        gate=None if judgements is None else list(map(gate_judgement, judgements)),
         errors=results.problems,
         notes=results.notes,
     )
@@ -138,7 +138,7 @@ def failed_run(names: Sequence[str], error: HarnessError) -> FailedRun:
     )
 
 
-def _judgement(judgement: Judgement) -> GateJudgement:
+def gate_judgement(judgement: Judgement) -> GateJudgement:
     """Return `judgement` for a document."""
     baseline = judgement.baseline
     judged = [(delta, str(allowance)) for delta, allowance in judgement.worse]
