@@ -74,17 +74,22 @@ def open_mlperf_dut(
     return _opened(MlperfDut, request, image, board)
 
 
-def link_bench(request: RunRequest) -> AbstractContextManager[LinkDut]:
+def bench(request: RunRequest) -> AbstractContextManager[LinkDut | MlperfDut]:
     """Build the image, provision and start the board; release everything at the end.
 
     Raises the errors of `image_for`, `provision` and `open_dut`, and `SetAsideError` if the board
     failed too often before.
     """
+    return link_bench(request) if request.protocol == "link" else mlperf_bench(request)
+
+
+def link_bench(request: RunRequest) -> AbstractContextManager[LinkDut]:
+    """Return the bench for a run over the link; see `bench`."""
     return _bench(LinkDut, request)
 
 
 def mlperf_bench(request: RunRequest) -> AbstractContextManager[MlperfDut]:
-    """Do what `link_bench` does, for a run over MLPerf Tiny's protocol."""
+    """Return the bench for a run over MLPerf Tiny's protocol; see `bench`."""
     return _bench(MlperfDut, request)
 
 
