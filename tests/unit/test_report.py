@@ -17,8 +17,9 @@ from markdown_it import MarkdownIt
 from harness.board.device_info import DeviceInfo
 from harness.cli.main import main
 from harness.errors import InputError
-from harness.image.memory_use import MemoryUse, SymbolUse, Use
+from harness.image.memory_record import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.html_report import render
 from harness.report.junit_properties import properties
 from harness.report.markdown_summary import append_markdown, markdown
@@ -30,7 +31,6 @@ from harness.results.judge.gate import Gate
 from harness.results.record import EnergyInfo, Record
 from harness.results.record_file import read_record
 from harness.results.store.store import Store
-from harness.runs.layer_profile import LayerProfile
 from harness.support.git_commit import Commit
 from harness.workspace import Workspace
 from tests.support.year import year

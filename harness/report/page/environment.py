@@ -11,7 +11,15 @@ from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.comparison_text import explain, others_text
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
-from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
+from harness.report.farm_text import (
+    SINCE,
+    exporters_of,
+    last_run,
+    shown_time,
+    tags_of,
+    used_by,
+    when,
+)
 from harness.report.number_history import TRENDS, Series, small_of
 from harness.report.page import treemap
 from harness.report.page.anchors import anchor
@@ -100,6 +108,7 @@ def environment() -> Environment:
         outcome_of,
         quality_text,
         rows_of,
+        shown_time,
         spread_text,
         subset_notes,
         tags_of,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.report.page.treemap import Memory, Symbol, Tile, sizes_of, treemap
 
 _MEMORIES: Sequence[Memory] = ("flash", "ram")

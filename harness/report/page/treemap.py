@@ -6,7 +6,7 @@ from typing import Literal
 
 import squarify
 
-from harness.image.memory_use import MemoryUse, SymbolUse
+from harness.image.memory_record import MemoryUse, SymbolUse
 from harness.report.figures import Box
 
 WIDTH = 600
