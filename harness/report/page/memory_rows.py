@@ -8,6 +8,12 @@ from harness.image.memory_use import MemoryUse
 from harness.report.page.treemap import Memory, Symbol, Tile, sizes_of, treemap
 
 _MEMORIES: Sequence[Memory] = ("flash", "ram")
+_COLOURS = ("engine", "model", "link", "stack", "port", "libc", "application", "padding")
+
+
+def colour_of(part: str) -> int:
+    """Return the number of a part's colour, the same in every image; others share the last."""
+    return _COLOURS.index(part) if part in _COLOURS else len(_COLOURS) - 1
 
 
 @dataclass(frozen=True)
