@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -42,14 +43,21 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 def _watch(options: argparse.Namespace, workspace: Workspace) -> int:
     with options.progress.step("reading the targets and models"):
         first = _checked(options, workspace)
-    screen = WatchScreen(sys.stdout) if is_live(sys.stdout) else None
-    progress = Progress(sys.stderr, view=screen) if screen else options.progress
-    view: Watching = screen or WatchLog(sys.stdout)
-    with first.meter as metering, view:
-        watch = _Watch(options, first.selection, progress, metering)
+    with first.meter as metering, _view(options.progress) as view:
+        watch = _Watch(options, first.selection, metering)
         while True:
             watch.update(view)
             watch.wait()
+
+
+@contextmanager
+def _view(progress: Progress) -> Iterator[Watching]:
+    """Yield what shows the runs; a terminal shows the progress there, too."""
+    if is_live(sys.stdout):
+        with WatchScreen(sys.stdout) as screen, progress.shown_on(screen):
+            yield screen
+    else:
+        yield WatchLog(sys.stdout)
 
 
 def _checked(options: argparse.Namespace, workspace: Workspace) -> RunOptions:
@@ -66,17 +74,11 @@ def _checked(options: argparse.Namespace, workspace: Workspace) -> RunOptions:
 class _Watch:
     """The watched runs. They are kept apart from Records: nothing is written."""
 
-    def __init__(
-        self,
-        options: argparse.Namespace,
-        first: Selection,
-        progress: Progress,
-        metering: Metering,
-    ) -> None:
+    def __init__(self, options: argparse.Namespace, first: Selection, metering: Metering) -> None:
         self._options = options
         self._first = first
         self._workspace = first.workspace
-        self._progress = progress
+        self._progress: Progress = options.progress
         self._metering = metering
         self._files = WatchedFiles()
         self._inputs: dict[Combination, Inputs] = {}

@@ -23,12 +23,6 @@ _END = "The second lines show the change since the run before. Ctrl-C ends."
 class Watching(Protocol):
     """Shows the watched runs."""
 
-    def __enter__(self) -> Self:
-        """Begin."""
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the newest state on the terminal."""
-
     def draw(self, runs: Sequence[WatchedRun], new: Sequence[WatchedRun], note: Text) -> None:
         """Show all `runs`; those in `new` have just ended. The `note` is about all of them."""
 
@@ -38,12 +32,6 @@ class WatchLog:
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Do nothing: all lines are written."""
 
     def draw(self, runs: Sequence[WatchedRun], new: Sequence[WatchedRun], note: Text) -> None:  # noqa: ARG002 - a view's method
         """Write a line for each run that is `new`; without any, write the `note`."""

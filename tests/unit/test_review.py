@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -312,26 +313,40 @@ def test_a_revision_that_git_does_not_have_is_an_input_error(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    "names",
     [
-        ("GITHUB_BASE_REF", "main"),
-        ("CHANGE_TARGET", "main"),
-        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+        {"GITHUB_BASE_REF": "main"},
+        {"CHANGE_TARGET": "main"},
+        {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"},
+        {
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": "1" * 40,
+            "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        },
     ],
 )
 def test_ci_names_the_branch(
-    variable: str,
-    value: str,
-    project: Project,
-    capsys: CAPTURE,
-    monkeypatch: pytest.MonkeyPatch,
+    names: dict[str, str], project: Project, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.git("update-ref", "refs/remotes/origin/main", "main")
-    monkeypatch.setenv(variable, value or project.git("rev-parse", "main"))
+    for name, value in names.items():
+        monkeypatch.setenv(name, value or project.git("rev-parse", "main"))
     project.record()
     project.commit()
     project.record()
-    assert "nothing changed" in review(capsys)[1]
+    lines = review(capsys)
+    assert "nothing changed" in lines[1]
+    assert lines[-1].endswith("the merge base with `main`")
+
+
+def test_the_runs_may_be_in_a_store(project: Project, capsys: CAPTURE) -> None:
+    """As for a job on a machine that has only its own Records."""
+    project.record()
+    project.commit()
+    project.record(flash=FLASH)
+    assert main(["push", "--store=sqlite:///shared.sqlite"]) == 0
+    shutil.rmtree(project.root / "reports")
+    assert "1 worse" in review(capsys, "main", "--store=sqlite:///shared.sqlite")[1]
 
 
 # The comment is safe.
