@@ -24,7 +24,7 @@ GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/
 
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults farm-test chips perf setup system clean
+.PHONY: bench test test-arm64 coverage nightly docs docs-numbers json-schemas tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults farm-test chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
@@ -49,6 +49,9 @@ docs: $(VENV)/docs-installed ## the docs site; a broken link fails
 	$(BIN)/python -m docs.generate build/docs-source
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs build/docs-source build/docs
 	@echo "The site is in build/docs: open build/docs/index.html"
+
+json-schemas: setup ## the schemas in docs/json, after a change of what --json prints
+	$(BIN)/python -m docs.generate.json_schemas
 
 # Only blocks that are old are made again; NUMBERS=--all makes all, NUMBERS=sweep one.
 NUMBERS ?=
@@ -113,14 +116,17 @@ $(VENV)/created:
 	@$(PROGRESS) "Making $(VENV)" $(VENV_TOOL) $(VENV) $(HINT)
 	@touch $@
 
+# What an installation depends on; its build gets the report's chart library.
+BUILD_FILES := pyproject.toml hatch_build.py harness/report/web/package-lock.json
+
 # What running needs.
-$(VENV)/installed: pyproject.toml $(VENV)/created
+$(VENV)/installed: $(BUILD_FILES) $(VENV)/created
 	@$(INSTALL) . $(HINT)
 	@touch $@
 
 # With an extra: clang, dev (which has clang), docs, tutorial. The C libraries of Linux, Windows and others that
 # come with Zig, 175 MB, are removed: a microcontroller uses none of them.
-$(VENV)/%-installed: pyproject.toml $(VENV)/created
+$(VENV)/%-installed: $(BUILD_FILES) $(VENV)/created
 	@$(INSTALL) '.[$*]' $(HINT)
 	@for zig in $(VENV)/lib/python*/site-packages/ziglang/lib/libc; do \
 	    if [ -d "$$zig" ]; then $(PROGRESS) "Removing the C libraries that Zig does not need here" rm -r "$$zig"; fi; done

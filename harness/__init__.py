@@ -4,6 +4,7 @@
 
     run = harness.run("virtual-stm32", "models/wake")
     run.check()  # bytes equal golden, quality reaches its target
+    run.numbers["flash"].value  # run.to_frame() has a row for each vector
     table = harness.records(model="wake")
 
 `__all__` lists the public Python API; everything else may change without notice.
@@ -22,8 +23,9 @@ from harness.errors import HarnessError, InfrastructureError, InputError, Regres
 
 TYPE_CHECKING = False  # as in `typing`, whose import takes longer than all else here
 if TYPE_CHECKING:
+    from harness.measure.number import Number
     from harness.model.folder import Model
-    from harness.python_api import records, run
+    from harness.python_api import compare, records, run
     from harness.runs.link_run import Run
     from harness.target.target_file import Target
 
@@ -34,10 +36,12 @@ __all__ = [
     "InfrastructureError",
     "InputError",
     "Model",
+    "Number",
     "Regression",
     "Run",
     "Target",
     "Verdict",
+    "compare",
     "records",
     "run",
 ]
@@ -45,8 +49,10 @@ __all__ = [
 # Loaded at first use: pyOCD imports this package to find virtual boards, and must not wait long.
 _HOMES = {
     "Model": "harness.model.folder",
+    "Number": "harness.measure.number",
     "Run": "harness.runs.link_run",
     "Target": "harness.target.target_file",
+    "compare": "harness.python_api",
     "records": "harness.python_api",
     "run": "harness.python_api",
 }

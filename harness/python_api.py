@@ -1,8 +1,11 @@
-"""The public Python API: run a model on a target, and read Records.
+"""The public Python API: run a model on a target, compare runs, and read Records.
 
 `harness` offers these functions; `harness.__all__` lists them.
 """
 
+import math
+import sys
+from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Unpack
@@ -13,11 +16,15 @@ from harness.errors import InputError
 from harness.harness_toml import tflm_tree
 from harness.image.toolchain import DEFAULT_OPT, default_toolchain, find_toolchain
 from harness.model.folder import find_model
-from harness.results.recording import record_run
+from harness.results.judge.compare import Delta
+from harness.results.judge.compare import compare as compare_records
+from harness.results.recording import record_of, record_run
 from harness.results.store.open_results import open_index, open_store
 from harness.runs.bench import link_bench
 from harness.runs.link_run import Run
 from harness.runs.request import RunRequest
+from harness.support.notebook_progress import notebook_progress
+from harness.support.progress import Progress
 from harness.support.uncaught import explained_conditions
 from harness.target.find_target import find_target
 from harness.workspace import find_workspace
@@ -27,10 +34,12 @@ if TYPE_CHECKING:
 
     from harness.results.store.store import RunFilter
 
+_COLUMNS = ("old", "new", "difference", "relative", "unit", "kind", "judged", "why")
+
 
 def run(
-    target: str,
-    model: str,
+    target: str | Path,
+    model: str | Path,
     *,
     engine: str = DEFAULT_ENGINE,
     toolchain: str = "",
@@ -41,7 +50,8 @@ def run(
 ) -> Run:
     """Build `model` for `target`, run it on all its vectors, and return the run.
 
-    `target` and `model` are names or paths, as on the command line. `root` is the user's
+    `target` and `model` are names, or paths if they contain a `/` or are a `Path`. `root` is the
+    user's
     repository, or a folder in it: its targets and models come before the bundled ones, and images
     go to its `build/`.
     Without a `toolchain`, the first one on this machine compiles with the flag `opt`. With
@@ -54,19 +64,54 @@ def run(
     """
     with explained_conditions():
         workspace = find_workspace(Path(root))
+        roots = workspace.targets
         request = RunRequest(
-            target=find_target(target, workspace.targets, derivations(roots=workspace.targets)),
-            model=find_model(model, workspace.models),
+            target=find_target(_name(target), roots, derivations(roots=roots)),
+            model=find_model(_name(model), workspace.models),
             workspace=workspace,
             engine=find_engine(engine, tflm_tree(workspace.root)),
             toolchain=find_toolchain(toolchain or default_toolchain(), opt),
             profile=profile,
+            progress=Progress(sys.stderr, view=notebook_progress()),
         )
         with link_bench(request) as dut:
             result = dut.run()
         if record:
             record_run(result, workspace)
     return result
+
+
+def compare(old: Run, new: Run) -> "DataFrame":
+    """Return the numbers of two runs side by side: a row for each that describes the device.
+
+    The index is the number's name. The columns: `old`, `new`, their `difference`, and `relative`,
+    the difference as a share of the old number (both NaN if a number cannot be compared); `unit`
+    and `kind`; `judged`: same, better, worse, changed, unclear or not comparable; and `why`.
+    A measured number needs a history, so that it is unclear here if it differs.
+    """
+    import pandas as pd  # noqa: PLC0415 - slow
+
+    workspace = find_workspace()
+    comparison = compare_records(record_of(old, workspace), record_of(new, workspace))
+    names = [delta.name for delta in comparison.deltas]
+    rows = map(_compared, comparison.deltas)
+    return pd.DataFrame(rows, columns=_COLUMNS, index=pd.Index(names, name="number"))
+
+
+def _compared(delta: Delta) -> tuple[object, ...]:
+    """Return the values of `_COLUMNS`."""
+    old, new = delta.old, delta.new
+    before, after = (math.nan if number is None else number.value for number in (old, new))
+    changes = (delta.difference, delta.relative)
+    if delta.judged == "not comparable":
+        changes = (math.nan, math.nan)
+    unit = next(number.unit for number in (new, old) if number is not None)
+    return (before, after, *changes, unit, delta.kind, delta.judged, delta.why)
+
+
+def _name(thing: str | Path) -> str:
+    """Return a name or path for the functions that find things; a `Path` is never a name."""
+    return thing if isinstance(thing, str) else fspath(thing.absolute())
 
 
 def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") -> "DataFrame":

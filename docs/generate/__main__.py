@@ -8,6 +8,7 @@ from pathlib import Path
 from docs.generate import (
     argparse_page,
     c_page,
+    documents_page,
     link_page,
     pytest_page,
     python_page,
@@ -25,6 +26,7 @@ REFERENCE: Mapping[str, Callable[[], str]] = {
     "python": python_page.page,
     "toml-files": toml_page.page,
     "record-keys": record_page.page,
+    "json-documents": documents_page.page,
     "link-messages": link_page.page,
     "c": c_page.page,
 }

@@ -6,7 +6,9 @@ This is the only module of the generator that knows where they are.
 import argparse
 import inspect
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import NamedTuple
 
@@ -18,9 +20,11 @@ from harness.errors import ExitCode
 from harness.model.model_file import ModelFile
 from harness.options.run_options import add_run_options
 from harness.pytest_plugin import fixtures
+from harness.report import json_documents
 from harness.results.judge import budgets
 from harness.results.judge.metrics import METRICS, Metric
 from harness.results.record import Record
+from harness.support.json_output import Document
 from harness.target.target_file import TargetFile
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,6 +106,20 @@ def pytest_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pytest", add_help=False)
     add_run_options(lambda _: parser.add_argument)
     return parser
+
+
+def documents() -> Sequence[type[Document]]:
+    """Return what commands print with `--json`, by name."""
+    for module in iter_modules(json_documents.__path__):
+        import_module(f"{json_documents.__name__}.{module.name}")
+    import_module("harness.review.review_document")
+    import_module("harness.simulator.serve_document")  # its room knows no other
+    return sorted(Document.__subclasses__(), key=document_name)
+
+
+def document_name(document: type[Document]) -> str:
+    """Return the name in the tag of `document`, "tinyml-harness/NAME/VERSION"."""
+    return str(document.__struct_config__.tag).split("/")[1]
 
 
 def about_the_package() -> str:

@@ -65,24 +65,24 @@ def _tables(struct: type, path: str, seen: set[tuple[type, str]]) -> Iterator[Ta
         ],
     )
     for field in info.fields:
-        for inner, mark in _structs(field.type, ""):
+        for inner, mark in structs_in(field.type):
             name = f"{path}.{field.encode_name}" if path else field.encode_name
             yield from _tables(inner, name + mark, seen)
 
 
-def _structs(kind: types.Type, mark: str) -> Iterator[tuple[type, str]]:
+def structs_in(kind: types.Type, mark: str = "") -> Iterator[tuple[type, str]]:
     """Yield the structs inside a type; the mark shows that there may be several."""
     if isinstance(kind, types.Metadata):
-        yield from _structs(kind.type, mark)
+        yield from structs_in(kind.type, mark)
     elif isinstance(kind, types.StructType):
         yield kind.cls, mark
     elif isinstance(kind, types.UnionType):
         for member in kind.types:
-            yield from _structs(member, mark)
+            yield from structs_in(member, mark)
     elif isinstance(kind, types.ListType | types.VarTupleType):
-        yield from _structs(kind.item_type, f"{mark}[]")
+        yield from structs_in(kind.item_type, f"{mark}[]")
     elif isinstance(kind, types.DictType):
-        yield from _structs(kind.value_type, f"{mark}.NAME")
+        yield from structs_in(kind.value_type, f"{mark}.NAME")
 
 
 def field_texts(struct: type) -> dict[str, str]:

@@ -28,7 +28,8 @@ _OPTIONS = (
 )
 _DAY = 86_400  # seconds
 _MOST_PRIORITY = 1000
-_COORDINATOR = "LG_COORDINATOR"  # labgrid's environment variable
+COORDINATOR = "LG_COORDINATOR"
+"""labgrid's environment variable."""
 _WHY_NOT = {
     "probe": "only boards behind a debug probe and virtual boards have one",
     "pack": "only boards behind a debug probe take their chip from one",
@@ -36,7 +37,10 @@ _WHY_NOT = {
     "place": "it describes no board behind a debug probe, and only those are in a farm",
     "coordinator": "it describes no board behind a debug probe, and only those are in a farm",
     "renode": "only platforms of Renode run on it",
+    "lock_timeout": "each of its runs starts a board of its own",
+    "priority": "only the places of a farm are reserved",
 }
+_ABSENT = {"lock_timeout": 0.0, "priority": None}  # the values of options that are not given
 
 
 @dataclass(frozen=True)
@@ -138,29 +142,33 @@ class BoardOptions:
         )
 
 
-def check_usable(options: Mapping[str, str], targets: Sequence[Target]) -> None:
+def check_usable(options: Mapping[str, Any], targets: Sequence[Target]) -> None:
     """Raise `InputError` for the first of `options`, values by name, that no target can use."""
     for name, value in options.items():
-        if value and not any(name in _usable(target, options) for target in targets):
+        if value == _ABSENT.get(name, ""):
+            continue
+        if not any(name in _usable(target, options) for target in targets):
+            option = f"--{name.replace('_', '-')}"
+            given = f"{value:g}" if isinstance(value, float) else value
             raise InputError(
                 f"does not apply to {', '.join(target.name for target in targets)}: "
                 f"{_why_not(name, targets, options)}",
-                where=f"--{name}={value}",
-                remedy=_remedy(name, targets),
+                where=f"{option}={given}",
+                remedy=_remedy(option, targets),
             )
 
 
-def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, str]) -> str:
+def _why_not(name: str, targets: Sequence[Target], options: Mapping[str, Any]) -> str:
     if name in ("probe", "serial") and any(is_of_farm(target, options) for target in targets):
         return "the place brings it"
     return _WHY_NOT[name]
 
 
-def _remedy(name: str, targets: Sequence[Target]) -> str:
+def _remedy(option: str, targets: Sequence[Target]) -> str:
     chips = [target.board.chip for target in targets if isinstance(target.board, Virtual)]
-    if name in ("place", "coordinator") and chips:
-        return f"name the board's own target, such as --target=chip:{chips[0]}, or remove --{name}"
-    return f"remove --{name}, or name another --target"
+    if option in ("--place", "--coordinator") and chips:
+        return f"name the board's own target, such as --target=chip:{chips[0]}, or remove {option}"
+    return f"remove {option}, or name another --target"
 
 
 def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:
@@ -175,17 +183,18 @@ def is_of_farm(target: Target, options: Mapping[str, Any]) -> bool:
         return True
     on_desk = options.get("probe") or options.get("serial")
     is_chip = target.name.startswith(f"{CHIP}:")
-    return is_chip and not on_desk and bool(os.environ.get(_COORDINATOR))
+    return is_chip and not on_desk and bool(os.environ.get(COORDINATOR))
 
 
-def _usable(target: Target, options: Mapping[str, str]) -> set[str]:
+def _usable(target: Target, options: Mapping[str, Any]) -> set[str]:
     """Return the names of the options that `target` can use."""
     if isinstance(target.board, Renode):
         return {"renode"}
     if is_of_farm(target, options):
-        return {"pack", "place", "coordinator"}
+        return {"pack", "place", "coordinator", "lock_timeout", "priority"}
     if isinstance(target.board, Virtual) and not options["probe"]:
         return {"probe"}  # of a virtual board that runs already
     if isinstance(target.board, Pyocd | Virtual):
-        return {"probe", "pack"} if target.port.over_rtt else {"probe", "pack", "serial"}
+        usable = {"probe", "pack", "lock_timeout"}
+        return usable if target.port.over_rtt else usable | {"serial"}
     return set()

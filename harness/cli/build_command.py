@@ -6,10 +6,14 @@ from pathlib import Path
 
 from harness.errors import ExitCode, InputError
 from harness.image.build import Image, build_image
-from harness.options.selection import Choice, Selection, add_options
+from harness.options.idle_options import check_all
+from harness.options.json_option import add_json_option
+from harness.options.selection import Choice, Selection, add_options, notes_of
 from harness.report.folders_note import print_note
+from harness.report.json_documents.build_document import WrittenBundle, build_document
 from harness.runs.bundle.manifest import BundledVariant
 from harness.runs.bundle.write_bundle import BuiltImage, write_bundle
+from harness.support.json_output import JsonOutput
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -33,6 +37,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         help="also put the images into the bundle that time each layer, and that name the first "
         "layer that differs from golden",
     )
+    add_json_option(build.add_argument)
     build.set_defaults(command=_build)
 
 
@@ -47,11 +52,12 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
         )
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         choices = list(selection.combinations())
     variants: tuple[BundledVariant, ...] = ("measured",)
     if options.profile:
         variants += ("traced", "profiled")
+    output: JsonOutput | None = options.json_output
     built = []
     for choice in choices:
         images = [_image(choice, variant, workspace, progress) for variant in variants]
@@ -59,12 +65,20 @@ def _build(options: argparse.Namespace, workspace: Workspace) -> int:
             BuiltImage(choice.target, choice.model, image, variant)
             for variant, image in zip(variants, images, strict=True)
         ]
-        _print_image(images[0], choice)
+        if not output:
+            _print_image(images[0], choice)
+    bundle = None
     if path:
         with progress.step(f"writing {path}"):
             digest = write_bundle(path, built, workspace, progress.say, progress.warn)
-        print(f"bundle: {path}, {path.stat().st_size:,} bytes\n  SHA-256 {digest}")
-    print_note(workspace, Terminal())
+        bundle = WrittenBundle(file=str(path), size=path.stat().st_size, sha256=digest)
+    if output:
+        output.print(build_document(built, bundle, notes_of(selection)))
+        return ExitCode.PASSED
+    if bundle:
+        print(f"bundle: {path}, {bundle.size:,} bytes\n  SHA-256 {bundle.sha256}")
+    if not options.quiet:
+        print_note(workspace, Terminal())
     return ExitCode.PASSED
 
 

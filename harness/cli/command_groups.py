@@ -1,10 +1,15 @@
 """The commands of `harness --help`, in groups with titles."""
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
+
+from harness.errors import InputError
+from harness.options.output_options import add_output_options
+from harness.support.suggestions import did_you_mean, similar, suggest
 
 _NAME_WIDTH = 10  # characters
 
@@ -38,7 +43,59 @@ def add_subcommand(commands: Any, name: str, sentence: str) -> argparse.Argument
     return parser
 
 
-class CommandParser(argparse.ArgumentParser):
+def _with_joined_flags(arguments: Sequence[str]) -> list[str]:
+    """Return `arguments` with `--opt -Os` as `--opt=-Os`: argparse takes -Os for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--opt" and argument.startswith("-O"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of a command; a wrong argument is an `InputError`, below the command's usage."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+        add_output_options(self)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse `args`; refuse unknown ones here, because the parser above has another usage."""
+        args = None if args is None else _with_joined_flags(args)
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self._refuse(unknown)
+        return options, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage, and raise `InputError`."""
+        self._print_usage_and_raise(message, f"{self.prog} --help describes the arguments")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a value that is not one of the choices, with those that are near."""
+        if action.choices is None or value in action.choices:
+            return
+        name = action.option_strings[0] if action.option_strings else str(action.metavar or "")
+        what = f"unknown {name.lower() or 'value'} {value!r}"
+        if action.option_strings:
+            what = f"argument {name}: {value!r} is unknown"
+        self._print_usage_and_raise(what, suggest(str(value), map(str, action.choices)))
+
+    def _refuse(self, unknown: Sequence[str]) -> NoReturn:
+        first = unknown[0].partition("=")[0]
+        known = self._option_string_actions
+        near = similar(first, known) if first.startswith("-") else []
+        remedy = did_you_mean(near) if near else f"{self.prog} --help describes the arguments"
+        self._print_usage_and_raise(f"unrecognized arguments: {' '.join(unknown)}", remedy)
+
+    def _print_usage_and_raise(self, message: str, remedy: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        raise InputError(message, where=self.prog.partition(" ")[2], remedy=remedy)
+
+
+class CommandParser(Parser):
     """The parser of `harness`: commands stand in groups.
 
     A command has options only after `declare`, because the modules of most commands are slow to
@@ -53,7 +110,7 @@ class CommandParser(argparse.ArgumentParser):
             prog=self.prog,
             metavar="COMMAND",
             help=argparse.SUPPRESS,
-            parser_class=argparse.ArgumentParser,
+            parser_class=Parser,
         )
         self.groups: list[CommandGroup] = []
         self._parsers: dict[str, argparse.ArgumentParser] = {}
@@ -65,7 +122,9 @@ class CommandParser(argparse.ArgumentParser):
         for module in modules:
             sentences |= module.sentences
             for name, sentence in module.sentences.items():
-                self._parsers[name] = self._commands.add_parser(name, description=sentence)
+                self._parsers[name] = self._commands.add_parser(
+                    name, help=sentence, description=sentence
+                )
                 self._modules[name] = module
         self.groups.append(CommandGroup(title, sentences))
 

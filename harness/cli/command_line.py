@@ -19,6 +19,10 @@ _GROUPS = {
             },
         ),
         CommandModule(
+            "watch_command",
+            {"watch": "run again when the model or the firmware changes, and show what changed"},
+        ),
+        CommandModule(
             "build_command",
             {"build": "build images, print their sizes, and write a bundle to run elsewhere"},
         ),
@@ -39,12 +43,24 @@ _GROUPS = {
     ),
     "Compare runs": (
         CommandModule(
-            "judge_commands",
+            "stored_runs_commands",
             {
-                "compare": "show what got better or worse from run A to run B, and why",
-                "baseline": "accept or list baselines, the runs that --baseline compares with",
-                "trend": "show a number over time, and where it changed",
+                "runs": "list the newest runs",
+                "show": "show a run: its numbers, its log, and why it failed",
             },
+        ),
+        CommandModule(
+            "judge_commands",
+            {"compare": "show what got better or worse from run A to run B, and why"},
+        ),
+        CommandModule(
+            "baseline_commands",
+            {"baseline": "accept or list baselines, the runs that --baseline compares with"},
+        ),
+        CommandModule("trend_command", {"trend": "show a number over time, and where it changed"}),
+        CommandModule(
+            "review_command",
+            {"review": "show what a change does since its merge base, for a pull request"},
         ),
     ),
     "Report and share results": (
@@ -68,11 +84,17 @@ _GROUPS = {
     "Add targets": (
         CommandModule("target_commands", {"target": "write a target file for a chip, to edit"}),
     ),
+    "Serve assistants": (
+        CommandModule("mcp_command", {"mcp": "serve the commands to an assistant, as MCP tools"}),
+    ),
     "Manage this machine": (
+        CommandModule("list_command", {"list": "list targets, models, engines or toolchains"}),
+        CommandModule(
+            "completion_command", {"completion": "print a script that completes words in a shell"}
+        ),
         CommandModule(
             "setup_commands",
             {
-                "list": "list targets, models, engines or toolchains",
                 "doctor": "check what this machine lacks for each target",
                 "setup": "install Renode, or the Arduino library",
                 "virtual": "serve a virtual board to other tools",
@@ -89,7 +111,7 @@ def command_parser() -> CommandParser:
     """
     parser = CommandParser(
         prog="harness",
-        usage="harness [-h] [--version] COMMAND ...",
+        usage="harness [-h] [--version] [-v | -q] [--no-progress] COMMAND ...",
         description="Test and benchmark int8 models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")

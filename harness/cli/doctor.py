@@ -5,7 +5,6 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError
@@ -17,15 +16,19 @@ from rich.console import Console
 from rich.text import Text
 from serial.tools import list_ports
 
+from harness.board.board_options import COORDINATOR
 from harness.board.derivations import derivations
+from harness.board.labgrid.ask_farm import ask_farm
 from harness.board.renode.installation import find_renode
 from harness.errors import HarnessError, InfrastructureError
 from harness.golden.interpreters import find_interpreter
 from harness.image.toolchain import TOOLCHAINS, find_toolchain
 from harness.image.toolchain_trial import try_toolchain
+from harness.report.json_documents.machine_documents import Check
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
+from harness.support.plural import count_of
 from harness.target.find_target import find_target, list_targets, load_target
 from harness.target.qemu_program import check_machine, find_qemu, qemu_version
 from harness.target.target_file import Labgrid, Pyocd, Qemu, Renode, Target, Virtual
@@ -35,16 +38,6 @@ from harness.workspace import Workspace
 _PROBE_VENDORS = {"0d28", "0483", "1366", "1fc9", "2e8a"}
 _NEEDS = "needs "
 _USB_DEVICES = Path("/sys/bus/usb/devices")
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of one check: its subject, whether it is `ok`, and the remedy if not."""
-
-    subject: str
-    ok: bool
-    detail: str
-    remedy: str = ""
 
 
 def run_checks(
@@ -70,12 +63,17 @@ def run_checks(
         probes = _probes()
     names = ("pyocd", "unicorn", "bakenn")
     packages = [check(name, partial(_package, name)) for name in names]
+    grpc = check("gRPC for farms", _grpc)
+    address = os.environ.get(COORDINATOR, "")
+    coordinator = [check(f"coordinator {address}", _coordinator)] if address and grpc.ok else []
     machine = [
         *compilers,
         qemu,
         renode,
         *packages,
         check("golden outputs", _golden),
+        grpc,
+        *coordinator,
         probes,
         _ports(),
         *_permissions(),
@@ -85,7 +83,7 @@ def run_checks(
         Qemu: qemu,
         Renode: renode,
         Pyocd: probes,
-        Labgrid: _check("gRPC", _grpc),
+        Labgrid: grpc,
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
@@ -160,6 +158,11 @@ def _grpc() -> str:
         raise InfrastructureError(
             "not installed", remedy="pip install 'tinyml-harness[labgrid]'"
         ) from error
+
+
+def _coordinator() -> str:
+    """Return how many places the coordinator of `LG_COORDINATOR` has."""
+    return count_of(len(ask_farm().state.places), "place")
 
 
 def _golden() -> str:

@@ -11,10 +11,15 @@ from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.cli.command_groups import add_subcommand
 from harness.errors import ExitCode, HarnessError
 from harness.model.folder import load_model
+from harness.options.json_option import add_json_option
 from harness.report.farm_table import print_check, print_farm
+from harness.report.json_documents.farm_documents import (
+    farm_check_document,
+    farm_status_document,
+)
 from harness.results.farm.check_files import read_checks, write_check
 from harness.results.farm.farm_status import status_of, with_results
-from harness.results.farm.status_file import as_json, write_status
+from harness.results.farm.status_file import write_status
 from harness.results.store.open_results import add_store_option, open_store
 from harness.runs.bench import image_for
 from harness.runs.check.board_check import MODEL, check_board
@@ -22,6 +27,7 @@ from harness.runs.check.check_result import BoardCheck
 from harness.runs.check.checked_boards import CheckedBoard, find_boards
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
+from harness.support.json_output import JsonOutput
 from harness.support.plural import count_of
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
@@ -49,6 +55,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         "else the tag target=NAME or chip=NAME of the place)",
     )
     BoardOptions.add_board(check.add_argument)
+    add_json_option(check.add_argument)
     check.set_defaults(command=_check)
     status = add_subcommand(
         commands, "status", "show places, who has them, their last Records and their health"
@@ -59,8 +66,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         metavar="HOST:PORT",
         help="labgrid's coordinator (default: LG_COORDINATOR)",
     )
-    status.add_argument("--json", action="store_true", help="print JSON")
     add_store_option(status.add_argument)
+    add_json_option(status.add_argument)
     status.set_defaults(command=_status)
 
 
@@ -69,24 +76,28 @@ def _check(options: argparse.Namespace, workspace: Workspace) -> int:
     with progress.step("finding the boards"):
         given = BoardOptions.of(options)
         boards = find_boards(options.places, options.target, given, workspace)
+    output: JsonOutput | None = options.json_output
     checks: list[BoardCheck] = []
-    busy = failed = 0
+    busy: dict[str, HarnessError] = {}
+    failed: dict[str, HarnessError] = {}
     for board in boards:
         try:
             check = _checked(board, workspace, progress)
         except PlaceInUseError as error:
-            busy += 1
+            busy[board.name] = error
             print(f"{board.name}: skipped, because it {error.what}", flush=True)
         except HarnessError as error:
-            failed += 1
+            failed[board.name] = error
             print(f"harness: {board.name} cannot be checked: {error}", file=sys.stderr)
         else:
             checks.append(check)
             print_check(check, Terminal())
             write_check(check, workspace.checks)
-    _print_sum(checks, busy, failed, workspace)
-    healthy = checks and all(check.healthy for check in checks)
-    return ExitCode.PASSED if healthy and not failed else ExitCode.INFRASTRUCTURE
+    _print_sum(checks, len(busy), len(failed), workspace)
+    document = farm_check_document(checks, busy, failed)
+    if output:
+        output.print(document)
+    return ExitCode.PASSED if document.healthy else ExitCode.INFRASTRUCTURE
 
 
 def _checked(board: CheckedBoard, workspace: Workspace, progress: Progress) -> BoardCheck:
@@ -127,8 +138,9 @@ def _status(options: argparse.Namespace, workspace: Workspace) -> int:
             with open_store(options.store, workspace) as store:
                 runs += store.newest_of_places()
     status = with_results(status, runs, read_checks(workspace.checks))
-    if options.json:
-        print(as_json(status).decode(), end="")
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(farm_status_document(status))
     else:
         print_farm(status, Terminal())
     return ExitCode.PASSED

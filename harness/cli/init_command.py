@@ -10,6 +10,9 @@ from typing import get_args
 from harness.errors import ExitCode, InputError
 from harness.intake.new_repository import EXAMPLE, TEST, Part, write_repository
 from harness.intake.repository_place import Ci, git_root
+from harness.options.json_option import add_json_option
+from harness.report.json_documents.init_document import init_document
+from harness.support.json_output import JsonOutput
 from harness.workspace import Workspace
 
 _OTHER_FILES = 'for C arrays, CSV, WAV and other files: docs/adding.md, "I have a ..."'
@@ -31,8 +34,9 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--ci",
         choices=get_args(Ci),
-        help="whose CI file to write (default: gitlab if the repository uses it, or else github)",
+        help="whose CI file to write (default: that of the CI that the repository uses, or github)",
     )
+    add_json_option(parser.add_argument)
     parser.set_defaults(command=_init)
 
 
@@ -41,11 +45,17 @@ def _init(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: AR
         raise InputError("the name is empty", where="DIR", remedy="name a folder, or leave it out")
     folder = Path(os.path.realpath(options.folder))
     parts = write_repository(folder, options.ci, example=not options.empty)
+    output: JsonOutput | None = options.json_output
+    if output:
+        written = list(parts)
+        commands = [command for command, _ in _next_steps(options.folder, folder)]
+        output.print(init_document(folder, written, commands))
+        return ExitCode.PASSED
     print(f"{folder}:")
     for part in parts:
         print(_line(part))
     root = git_root(folder)
-    if root not in {None, folder}:
+    if root not in {None, folder} and options.ci != "none":
         print(f"  no CI file: it belongs to {root}, the root of the git repository")
     print("\nnext:")
     for command, comment in _next_steps(options.folder, folder):

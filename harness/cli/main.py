@@ -3,38 +3,50 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
+from harness.options.json_option import json_is_asked
+from harness.options.output_options import Talk
 from harness.support.command import guarded
+from harness.support.json_output import JsonOutput
 from harness.support.progress import Progress
 from harness.support.progress_log import INTERVAL
 from harness.workspace import find_workspace
 
-_LONG = {"run", "build", "sweep", "mlperf", "profile", "doctor", "farm"}
+_LONG = {"run", "watch", "build", "sweep", "mlperf", "profile", "doctor", "farm"}
 """Commands that work for a second or longer: they say at once what they do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code, an `ExitCode`."""
-    return guarded("harness", partial(_run, arguments), _logs)
+    given = sys.argv[1:] if arguments is None else arguments
+    output = JsonOutput() if "--json" in given else None
+    return guarded("harness", partial(_run, given, output), _logs, output)
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(given: Sequence[str], output: JsonOutput | None) -> int:
     # Late, so that an interruption or a broken installation is reported, too.
     from harness.cli.command_line import command_parser  # noqa: PLC0415
 
     parser = command_parser()
-    given = sys.argv[1:] if arguments is None else arguments
     command = parser.named(given)
     at_once = command in _LONG and not {"-h", "--help"} & set(given)
-    progress = Progress(sys.stderr, patience=0 if at_once else INTERVAL)
+    talk = Talk.of(given)
+    quiet = not talk.shows_progress
+    progress = Progress(sys.stderr, patience=0 if at_once else INTERVAL, quiet=quiet)
     if command:
         with progress.step(f"starting harness {command}"):
             parser.declare(command)
-    options = parser.parse_args(given, argparse.Namespace(progress=progress))
-    code: int = options.command(options, find_workspace())
+    namespace = argparse.Namespace(progress=progress, json_output=None, quiet=talk.quiet)
+    options = parser.parse_args(given, namespace)
+    with ExitStack() as stack:
+        stack.enter_context(talk.details(progress))
+        if output and json_is_asked(options):
+            options.json_output = output
+            stack.enter_context(output.alone())
+        code: int = options.command(options, find_workspace())
     return code
 
 

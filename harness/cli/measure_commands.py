@@ -9,15 +9,20 @@ from harness.board.derivations import derivations
 from harness.elf import Elf
 from harness.errors import ExitCode, InputError
 from harness.image.memory_use import pieces
+from harness.options.idle_options import check_all
+from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import board_options
 from harness.options.selection import Selection, add_options
 from harness.report.functions_table import print_functions
+from harness.report.json_documents.profile_document import ProfileDocument, profiled
+from harness.report.json_documents.size_document import size_document
 from harness.report.memory_table import print_growth, print_memory
 from harness.report.profile_table import plot_profile, print_profile
 from harness.report.terminal_lines import keeping
 from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
+from harness.support.json_output import JsonOutput
 from harness.support.numbers import address, whole_number
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
@@ -34,11 +39,13 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     size.add_argument(
         "--target", metavar="TARGET", help="also show what is left of the memory of TARGET"
     )
+    add_json_option(size.add_argument)
     size.set_defaults(command=_size)
     profile = parsers["profile"]
     add_options(profile.add_argument)
     BoardOptions.add_options(profile.add_argument)
     add_plot_option(profile.add_argument)
+    add_json_option(profile.add_argument)
     profile.set_defaults(command=_profile)
     calibrate = parsers["calibrate"]
     add = calibrate.add_argument
@@ -71,6 +78,7 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         metavar="N",
         help="maximum number of instructions before each symbol",
     )
+    add_json_option(add)
     calibrate.set_defaults(command=_calibrate)
 
 
@@ -83,7 +91,11 @@ def _size(options: argparse.Namespace, workspace: Workspace) -> int:
     if memory is not None:
         elves[-1].sizes(memory)  # raises for an image with another memory map
     first, *second = map(pieces, elves)
-    if second:
+    output: JsonOutput | None = options.json_output
+    if output:
+        files = [elf.path for elf in elves]
+        output.print(size_document(files, [first, *second], memory))
+    elif second:
         print_growth(first, second[0], Terminal(), memory)
     else:
         print_memory(first, Terminal(), memory)
@@ -97,7 +109,7 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         combinations = list(selection.combinations())
     plot = plot_path(options)
     if plot and len(combinations) != 1:
@@ -106,28 +118,39 @@ def _profile(options: argparse.Namespace, workspace: Workspace) -> int:
             where="--plot",
             remedy="name one --target, --model, --engine, --toolchain and --opt",
         )
-    for target, model, engine, toolchain in combinations:
+    output: JsonOutput | None = options.json_output
+    documented = []
+    for choice in combinations:
+        target, model = choice.target, choice.model
         request = RunRequest(
             target=target,
             model=model,
             workspace=workspace,
-            engine=engine,
-            toolchain=toolchain,
+            engine=choice.engine,
+            toolchain=choice.toolchain,
             progress=progress,
             board_options=board_options(options),
         )
         with progress.step(request.title), link_bench(request) as dut:
             layers = dut.profile()
-        title = f"{model.name} on {target.name}, {engine.name}, {toolchain.name}"
+        reason = why_no_estimate(target, layers.measured, patient=True)
+        estimate = reason or dut.estimate(layers.measured)
+        title = f"{model.name} on {target.name}, {choice.engine.name}, {choice.toolchain.name}"
+        if plot:
+            plot_profile(layers, title, target.counter.ticks, plot)
+        if output:
+            documented.append(profiled(choice.names, target, layers, estimate))
+            continue
         heading = keeping(title, model.name, target.name, style="bold")
         print_profile(layers, heading, target.counter.ticks, Terminal())
         if plot:
-            plot_profile(layers, title, target.counter.ticks, plot)
             print(f"plot: {plot}")
-        if reason := why_no_estimate(target, layers.measured, patient=True):
-            print(f"no cycles of functions: {reason}")
+        if isinstance(estimate, str):
+            print(f"no cycles of functions: {estimate}")
         else:
-            print_functions(dut.estimate(layers.measured), Terminal())
+            print_functions(estimate, Terminal())
+    if output:
+        output.print(ProfileDocument(profiles=documented, plot=str(plot or "")))
     return ExitCode.PASSED
 
 
@@ -140,6 +163,9 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
     )
     from harness.measure.cycles.costs import cores, costs_of  # noqa: PLC0415
     from harness.report.calibration_table import print_calibration  # noqa: PLC0415
+    from harness.report.json_documents.calibration_document import (  # noqa: PLC0415
+        calibration_document,
+    )
     from harness.simulator.bare_core import BUDGET  # noqa: PLC0415
 
     if options.core not in cores():
@@ -158,7 +184,11 @@ def _calibrate(options: argparse.Namespace, workspace: Workspace) -> int:  # noq
         comparisons = list(
             compare(programs, reference, options.core, costs, symbols, ram, budget, step)
         )
-    print_calibration(comparisons, costs, Terminal())
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(calibration_document(comparisons, costs))
+    else:
+        print_calibration(comparisons, costs, Terminal())
     return ExitCode.PASSED
 
 

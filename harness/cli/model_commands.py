@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from harness.cli.add_options import data_request, declare_data
 from harness.cli.command_groups import add_subcommand
 from harness.cli.keras_conversion import convert_keras, is_convertible
+from harness.cli.list_command import list_command
 from harness.cli.new_model import create_folder, import_mlperf, new_folder
 from harness.engines.engine_support import EngineSupport, try_engines
 from harness.engines.registry import find_engine
@@ -25,18 +26,33 @@ from harness.model.metric import (
     shown_quality,
 )
 from harness.model.model_file import DESCRIPTION
+from harness.options.json_option import add_json_option
+from harness.report.json_documents.model_documents import (
+    ModelConvertDocument,
+    ModelGoldenDocument,
+    ModelTrainDocument,
+    TrainedFile,
+    TrainedQuality,
+)
+from harness.report.json_documents.network_document import export_document, network_document
 from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
+from harness.support.json_output import JsonOutput
 from harness.support.numbers import number
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
+
+if TYPE_CHECKING:  # needs an extra
+    from harness.training.pipeline import Trained
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the commands, whose parsers are `parsers`."""
     parser = parsers["models"]
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    listed = add_subcommand(commands, "list", "list the models, as harness list models does")
+    listed.set_defaults(command=list_command, what="models")
     show = add_subcommand(
         commands, "show", "show layers, quantization, sizes, and the engines that support a network"
     )
@@ -98,6 +114,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
             help="output folder (default: build/models/MODEL)",
         )
         command.set_defaults(command=function)
+    for command in (listed, show, add, mlperf, golden, train, convert):
+        add_json_option(command.add_argument)
 
 
 def _add_array(parser: argparse.ArgumentParser) -> None:
@@ -117,6 +135,7 @@ def _add_quality_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(options: argparse.Namespace, workspace: Workspace) -> int:
+    output: JsonOutput | None = options.json_output
     name = options.model
     if _is_file(name):
         network = read_network(Path(name), options.array)
@@ -124,10 +143,18 @@ def _show(options: argparse.Namespace, workspace: Workspace) -> int:
     else:
         model = find_model(name, workspace.models)
         if model.export is not None:
-            print("\n".join(model.export.facts()))
+            facts = model.export.facts()
+            if output:
+                output.print(export_document(str(model.export.path), facts))
+            else:
+                print("\n".join(facts))
             return ExitCode.PASSED
         graph, data = model.graph, model.tflite
-    print_network(graph, len(data), _try_engines(graph, workspace), Terminal())
+    supports = _try_engines(graph, workspace)
+    if output:
+        output.print(network_document(graph, len(data), supports))
+    else:
+        print_network(graph, len(data), supports, Terminal())
     return ExitCode.PASSED
 
 
@@ -176,6 +203,13 @@ def _check_engines(graph: Graph, workspace: Workspace) -> None:
 def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
     model = find_model(options.model, workspace.models)
     source = store_golden(model, workspace.golden, lambda text: print(text, flush=True))
+    output: JsonOutput | None = options.json_output
+    if output:
+        document = ModelGoldenDocument(
+            file=str(model.vectors_path), vectors=len(model.vectors), golden_source=source
+        )
+        output.print(document)
+        return ExitCode.PASSED
     print(f"{model.vectors_path}: golden of {len(model.vectors)} vectors, computed by {source}")
     return ExitCode.PASSED
 
@@ -192,6 +226,14 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
             print(text, flush=True)
 
         trained = train_model(model, folder, say)
+    files = [
+        TrainedFile(name=name, bytes=len(data), equal=_is_equal(model.path / name, data))
+        for name, data in trained.files.items()
+    ]
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(_train_document(trained, files, folder))
+        return ExitCode.PASSED
     columns = number_columns("quality", "samples")
     table = TerminalTable(
         [*name_columns("network", "metric"), *columns, Column("source", "detail")]
@@ -202,12 +244,34 @@ def _train(options: argparse.Namespace, workspace: Workspace) -> int:
         table.add_row(*values)
     table.print_to(Terminal())
     print(f"{trained.seconds:.0f} s; in {folder}:")
-    for name, data in trained.files.items():
-        original = model.path / name
-        equal = original.is_file() and original.read_bytes() == data
-        comparison = "equal to" if equal else "different from"
-        print(f"  {name:14} {len(data):>9,} bytes  {comparison} the file in {model.path}")
+    for file in files:
+        comparison = "equal to" if file.equal else "different from"
+        print(f"  {file.name:14} {file.bytes:>9,} bytes  {comparison} the file in {model.path}")
     return ExitCode.PASSED
+
+
+def _is_equal(original: Path, data: bytes) -> bool:
+    return original.is_file() and original.read_bytes() == data
+
+
+def _train_document(
+    trained: "Trained", files: list[TrainedFile], folder: Path
+) -> ModelTrainDocument:
+    return ModelTrainDocument(
+        folder=str(folder),
+        seconds=trained.seconds,
+        qualities=[
+            TrainedQuality(
+                network=row.kind,
+                metric=row.metric,
+                value=row.value,
+                samples=row.count,
+                source=row.where,
+            )
+            for row in trained.qualities
+        ],
+        files=files,
+    )
 
 
 def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
@@ -217,11 +281,24 @@ def _convert(options: argparse.Namespace, workspace: Workspace) -> int:
         from harness.training.pipeline import convert_model  # noqa: PLC0415 - needs an extra
 
         converted = convert_model(model, folder)
-    print(f"{folder / model.tflite_path.name}: {len(converted.tflite):,} bytes")
+    path = folder / model.tflite_path.name
+    equal = converted.digest == converted.expected
+    code = ExitCode.PASSED if equal else ExitCode.FAILED
+    output: JsonOutput | None = options.json_output
+    if output:
+        document = ModelConvertDocument(
+            file=str(path),
+            bytes=len(converted.tflite),
+            digest=converted.digest,
+            expected=converted.expected,
+        )
+        output.print(document)
+        return code
+    print(f"{path}: {len(converted.tflite):,} bytes")
     print(f"  SHA-256 {converted.digest}")
-    if converted.digest == converted.expected:
+    if equal:
         print(f"  equal to {model.tflite_path}")
-        return ExitCode.PASSED
-    print(f"  DIFFERENT from {model.tflite_path}: {converted.expected}")
-    print("  -> possible causes: another TensorFlow version, other weights, a changed network")
-    return ExitCode.FAILED
+    else:
+        print(f"  DIFFERENT from {model.tflite_path}: {converted.expected}")
+        print("  -> possible causes: another TensorFlow version, other weights, a changed network")
+    return code

@@ -20,7 +20,9 @@ from harness.model.metric import (
     shown_quality,
 )
 from harness.model.model_file import METRICS
+from harness.report.json_documents.model_documents import model_add_document
 from harness.report.network_table import state_note
+from harness.support.json_output import JsonOutput
 from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.workspace import Workspace
@@ -53,6 +55,17 @@ def create_folder(
     with options.progress.step(f"computing golden outputs of {folder.name}"):
         origin = None if converted is None else converted.origin
         created = create_model(folder, network, data, options.quality_target, origin)
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(model_add_document(created, network, data, converted))
+    else:
+        _print_created(created, network, data, converted)
+    return ExitCode.PASSED
+
+
+def _print_created(
+    created: CreatedModel, network: Network, data: UserData, converted: Converted | None
+) -> None:
     recordings = data.vectors.recordings
     of = (
         ""
@@ -73,8 +86,7 @@ def create_folder(
         print_conversion(converted, METRICS[data.task], created.quality)
     for doubt in created.doubts:
         print(f"  warning: {doubt}")
-    print(f"  next: complete model.toml, then harness run --model {folder.name}")
-    return ExitCode.PASSED
+    print(f"  next: complete model.toml, then harness run --model {created.path.name}")
 
 
 def new_folder(name: str, workspace: Workspace) -> Path:

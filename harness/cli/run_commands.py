@@ -2,14 +2,16 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 
 from harness.board.board_options import BoardOptions
-from harness.cli.judge_commands import passes
+from harness.cli.judge_commands import judgements_of, print_judgements
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
+from harness.options.idle_options import check_all
+from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
 from harness.options.run_options import (
     RunOptions,
@@ -17,18 +19,21 @@ from harness.options.run_options import (
     add_vectors,
     board_options,
 )
-from harness.options.selection import Selection, add_options
+from harness.options.selection import Choice, Selection, add_options, notes_of
 from harness.report.folders_note import print_note
-from harness.report.runs_report import print_runs
+from harness.report.json_documents.run_document import RunResults, failed_run, run_document
+from harness.report.json_documents.sweep_document import sweep_document
+from harness.report.runs_report import left_out_text, print_runs
 from harness.report.sweep_table import plot_sweep, print_sweep
+from harness.results.judge.gate import Gate
 from harness.results.judge.sweep_row import SweepRow
-from harness.results.record import Record
 from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
 from harness.runs.bench import bench
-from harness.runs.device_under_test import AnyRun
+from harness.runs.health import SetAsideError
 from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
+from harness.support.json_output import JsonOutput, Problem, noting_the_end
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -39,11 +44,13 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     run = parsers["run"]
     add_run_options(lambda title: run.add_argument_group(title).add_argument)
     run.set_defaults(command=_run)
+    add_json_option(run.add_argument)
     swept = parsers["sweep"]
     add_options(swept.add_argument)
     BoardOptions.add_options(swept.add_argument)
     add_vectors(swept.add_argument)
     add_plot_option(swept.add_argument)
+    add_json_option(swept.add_argument)
     swept.set_defaults(command=_sweep)
 
 
@@ -53,84 +60,125 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
         "building the sketch" if options.sketch else "reading the targets and models"
     ):
         run_options = RunOptions.of(options, workspace)
-        run_options.selection.check()
+        check_all(options, run_options.selection)
         for name in run_options.selection.targets:
             run_options.meter.check(run_options.selection.target(name))
         run_options.selection.check_vectors(run_options.quick)
+    selection = run_options.selection
     upload = StoreUpload(run_options.store, workspace)
-    records: list[Record] = []
-    paths: list[Path] = []
-    not_run = 0
-    with (
-        upload,
-        _tables_at_the_end(records, run_options, upload),
-        run_options.meter as metering,
-    ):
-        for choice in run_options.selection.combinations():
-            run = _attempt(run_options, run_options.request(choice, progress, metering))
-            if run is None:
-                not_run += 1
-                continue
-            records.append(record_of(run, workspace))
-            paths.append(keep_record(records[-1], workspace))
-            upload.add(paths[-1])
-    for error in upload.errors:
-        print(f"harness: {error}", file=sys.stderr)
-    if any(record.verdict != "passed" for record in records):
-        return ExitCode.FAILED
-    if run_options.gate and paths and not passes(run_options.gate, paths):
-        return ExitCode.REGRESSION
-    return ExitCode.INFRASTRUCTURE if upload.errors or not_run else ExitCode.PASSED
+    choices = list(selection.combinations())
+    results = RunResults(selected=len(choices), notes=notes_of(selection))
+    output: JsonOutput | None = options.json_output
+    tables = _Tables(results, selection, upload, notes=not options.quiet)
+    try:
+        with (
+            noting_the_end(results.problems),
+            upload,
+            nullcontext() if output else tables,
+            run_options.meter as metering,
+        ):
+            for choice in choices:
+                request = run_options.request(choice, progress, metering)
+                _add_run(results, choice, request)
+                upload.add(*results.paths[-1:])
+        for text in upload.errors:
+            print(f"harness: {text}", file=sys.stderr)
+            results.problems.append(Problem.of(InfrastructureError(text)))
+        if run_options.gate and results.paths and results.code is not ExitCode.FAILED:
+            _judge(results, run_options.gate, shown=output is None)
+    finally:
+        if output and (results.records or results.not_run):
+            output.print(run_document(results))
+    return results.code
 
 
-def _attempt(run_options: RunOptions, request: RunRequest) -> AnyRun | None:
-    """Return the run; None after an infrastructure error, which says nothing about other runs."""
-    health, name = run_options.health, request.target.name
-    if health.why_not(name):
-        return None
+def _add_run(results: RunResults, choice: Choice, request: RunRequest) -> None:
+    """Run the choice; an infrastructure error says nothing about other runs."""
     try:
         with request.progress.step(request.title), bench(request) as dut:
-            return dut.run()
+            run = dut.run()
     except InfrastructureError as error:
-        print(f"harness: {error}", file=sys.stderr)
-    if why := health.why_not(name):
+        results.not_run.append(failed_run(choice.names, error))
+        if not isinstance(error, SetAsideError):
+            _explain(error, request)
+        return
+    results.records.append(record_of(run, request.workspace))
+    results.paths.append(keep_record(results.records[-1], request.workspace))
+
+
+def _explain(error: InfrastructureError, request: RunRequest) -> None:
+    print(f"harness: {error}", file=sys.stderr)
+    name = request.target.name
+    if why := request.health.why_not(name):
         print(f"harness: {name}: {why}; its other runs are not tried", file=sys.stderr)
-    return None
 
 
-@contextmanager
-def _tables_at_the_end(
-    records: Sequence[Record], run_options: RunOptions, upload: StoreUpload
-) -> Iterator[None]:
-    """Print what was measured, even if a record cannot be written or a later run fails."""
-    try:
-        yield
-    finally:
-        if records:
-            selection = run_options.selection
-            print_runs(records, selection.engines, upload.history, selection.workspace, Terminal())
-            if selection.note:
-                print(selection.note)
-            print(f"records: {selection.workspace.runs}")
-            print_note(selection.workspace, Terminal())
+@dataclass
+class _Tables:
+    """Prints at the end what was measured, even if a record cannot be written or a run fails."""
+
+    results: RunResults
+    selection: Selection
+    upload: StoreUpload
+    notes: bool
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, *_: object) -> None:
+        results, selection, workspace = self.results, self.selection, self.selection.workspace
+        if results.records:
+            history = self.upload.history
+            print_runs(results.records, selection.engines, history, workspace, Terminal())
+        ran, failed = len(results.records), len(results.not_run)
+        if left_out := left_out_text(ran, failed, results.selected):
+            print(left_out)
+        if results.records and self.notes:
+            print(*filter(None, [selection.note, f"records: {workspace.runs}"]), sep="\n")
+            print_note(workspace, Terminal())
+
+
+def _judge(results: RunResults, gate: Gate, *, shown: bool) -> None:
+    """Add the judgements of the gate on runs that passed."""
+    results.judgements = judgements_of(gate, results.paths)
+    if shown:
+        print_judgements(results.judgements, gate.folder)
 
 
 def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     progress: Progress = options.progress
     with progress.step("reading the targets and models"):
         selection = Selection.of(options, workspace)
-        selection.check()
+        check_all(options, selection)
         quick = Quick(options.vectors)
         selection.check_vectors(quick)
     plot = plot_path(options)
+    output: JsonOutput | None = options.json_output
+    selected = len(selection.names)
     rows: list[SweepRow] = []
+    problems: list[Problem] = []
     try:
-        sweep(selection, board_options(options), quick, progress, rows)
+        with noting_the_end(problems):
+            sweep(selection, board_options(options), quick, progress, rows)
+            drawn = any(not row.reasons for row in rows)
+            if plot and drawn:
+                plot_sweep(rows, plot)
     finally:
-        if rows:
-            print_sweep(rows, Terminal())
-            print_note(workspace, Terminal())
-    if plot and any(not row.reasons for row in rows):
-        plot_sweep(rows, plot)
+        if output and rows:
+            output.print(sweep_document(rows, selected, problems, notes_of(selection)))
+        elif not output:
+            _print_sweep(rows, selected, selection, notes=not options.quiet)
+    if plot and drawn:
         print(f"plot: {plot}")
     return max(row.code for row in rows)
+
+
+def _print_sweep(
+    rows: Sequence[SweepRow], selected: int, selection: Selection, *, notes: bool
+) -> None:
+    if rows:
+        print_sweep(rows, Terminal())
+    if left_out := left_out_text(len(rows), 0, selected):
+        print(left_out)
+    if rows and notes:
+        print_note(selection.workspace, Terminal())

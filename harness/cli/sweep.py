@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from itertools import product
 
 from harness.board.board_options import BoardOptions
 from harness.errors import ExitCode, HarnessError
@@ -27,15 +26,7 @@ def sweep(
     rows: list[SweepRow],
 ) -> None:
     """Run every combination of `selection`, cut short by `quick`; append results to `rows`."""
-    names = list(
-        product(
-            selection.targets,
-            selection.models,
-            selection.engines,
-            selection.toolchains,
-            selection.opts,
-        )
-    )
+    names = selection.names
     request = partial(
         RunRequest,
         workspace=selection.workspace,
@@ -50,7 +41,8 @@ def sweep(
             with progress.step(f"{position} of {len(names)}: {row}"):
                 rows.append(_run(selection, row, request))
         except HarnessError as error:
-            rows.append(replace(row, reasons=[str(error)], code=error.exit_code))
+            failed = replace(row, reasons=[str(error)], code=error.exit_code, error=error)
+            rows.append(failed)
 
 
 def _run(selection: Selection, row: SweepRow, request: Callable[..., RunRequest]) -> SweepRow:
@@ -71,10 +63,12 @@ def _run(selection: Selection, row: SweepRow, request: Callable[..., RunRequest]
         reasons=record.reasons,
         code=code,
         judged=outcome_of(record) != "ran",
+        record=record,
     )
     try:
-        keep_record(record, selection.workspace)
+        return replace(measured, file=keep_record(record, selection.workspace))
     except RecordElsewhereError as error:
         reasons = [*record.reasons, str(error)]
-        return replace(measured, reasons=reasons, code=error.exit_code)
-    return measured
+        return replace(
+            measured, reasons=reasons, code=error.exit_code, file=error.path, error=error
+        )

@@ -10,8 +10,12 @@ import msgspec
 from harness.board.derivations import chip_target
 from harness.board.pyocd.auto_target import KIND as AUTO
 from harness.cli.command_groups import add_subcommand
+from harness.cli.list_command import list_command
 from harness.errors import ExitCode, HarnessError, InputError
+from harness.options.json_option import add_json_option
+from harness.report.json_documents.machine_documents import TargetAddDocument
 from harness.support.file_name import check_name
+from harness.support.json_output import JsonOutput
 from harness.support.whole_files import explained_errors
 from harness.target.chip_file import chip_file
 from harness.target.find_target import load_target
@@ -22,6 +26,8 @@ from harness.workspace import Workspace
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the commands, whose parsers are `parsers`."""
     commands = parsers["target"].add_subparsers(required=True, metavar="COMMAND")
+    listed = add_subcommand(commands, "list", "list the targets, as harness list targets does")
+    listed.set_defaults(command=list_command, what="targets")
     add = add_subcommand(commands, "add", "write a target file for a chip that pyOCD knows")
     add.add_argument("chip", metavar="CHIP", help="pyOCD's name of the chip, such as stm32f429xi")
     add.add_argument(
@@ -30,6 +36,8 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     add.add_argument(
         "--pack", default="", metavar="FILE", help="CMSIS pack that has the chip: a .pack file"
     )
+    for command in (listed, add):
+        add_json_option(command.add_argument)
     add.set_defaults(command=_add)
 
 
@@ -46,6 +54,10 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:
     except HarnessError:
         path.unlink()
         raise
+    output: JsonOutput | None = options.json_output
+    if output:
+        output.print(TargetAddDocument(name=path.stem, file=str(path)))
+        return ExitCode.PASSED
     print(f"{path}\n  edit it, then: harness run --target={path.stem} --model=digits")
     return ExitCode.PASSED
 

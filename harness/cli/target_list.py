@@ -20,7 +20,7 @@ _TITLES = {
 }
 """The groups in the order of the list, by `board.kind`."""
 
-_DERIVED = (
+DERIVED = (
     ("auto", "the board that is connected"),
     ("chip:NAME", "a chip that pyOCD knows, through any debug probe, such as chip:nrf52840"),
     ("qemu:MACHINE", "a machine of QEMU with a Cortex-M, such as qemu:mps2-an385"),
@@ -40,7 +40,7 @@ def print_targets(files: Mapping[str, Path], console: Console) -> None:
             groups[""].append((name, str(error)))
     for kind, rows in groups.items():
         print_list(_TITLES[kind], sorted(rows), console)
-    print_list("without a file", _DERIVED, console)
+    print_list("without a file", DERIVED, console)
 
 
 def print_list(title: str, rows: Iterable[tuple[str, str]], console: Console) -> None:

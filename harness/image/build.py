@@ -26,6 +26,7 @@ from harness.image.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.model.edge_impulse_export import STAGES
 from harness.model.folder import Model
 from harness.support import bundled_files, checked_cache
+from harness.support.details import detail
 from harness.support.owned_temporary import sweep, temporary_folder
 from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
@@ -70,6 +71,11 @@ class Image:
     maker: Engine | None = None
     arena_state: int = 0
     origin: Origin | None = None
+
+    def __repr__(self) -> str:
+        toolchain = f"{self.toolchain.name} {self.toolchain.opt}"
+        sizes = f"flash {self.flash:,} B, RAM {self.ram:,} B"
+        return f"<Image {self.build_id[:12]} ({self.engine}, {toolchain}): {sizes}>"
 
     @property
     def directory(self) -> Path:
@@ -147,6 +153,8 @@ def build_image(
         if generated.arena_by_trial:
             generated = replace(generated, arena_size=elf.size_of(_ARENA))
         flash, ram = elf.sizes(target.memory)
+    how = "from the cache" if cached else "built now"
+    detail(f"image: {elf.path} ({how})\n  log: {entry / 'build.log'}")
     return Image(
         elf,
         build_id,

@@ -16,6 +16,7 @@ from harness.image.plain_folder import plain_folders
 from harness.image.toolchain import INSTALL_GCC, Toolchain, zig_environment
 from harness.support import bundled_files
 from harness.support.build_path import cmake_path
+from harness.support.details import detail, details_are_shown
 from harness.support.owned_process import OwnedProcess
 from harness.target.memory_shares import LEAST_STACK
 from harness.target.target_file import Port, Target
@@ -149,14 +150,17 @@ def _run(
         "-B",
         str(build),
     ]
+    verbose = details_are_shown()
     configure += [f"-DCMAKE_MAKE_PROGRAM={ninja / 'ninja'}"]
     configure += [f"-D{key}={value}" for key, value in definitions.items()]
     kept = {key: value for key, value in zig_environment().items() if key not in _NOT_PASSED}
     with tempfile.TemporaryFile() as log:
-        for command in (configure, [tool, "--build", str(build)]):
+        for command in (configure, [tool, "--build", str(build), *["--verbose"] * verbose]):
             code = _run_tool(command, log, kept | dict(environment), count)
             if code != 0:
                 raise CompileError(_text(log))
+        if verbose:
+            detail(_text(log).rstrip())
         return _text(log)
 
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from harness.intake.repository_place import GITLAB_FILE, Ci, git_root, prepare_folder, used_ci
+from harness.intake.repository_place import (
+    GITLAB_FILE,
+    JENKINS_FILE,
+    Ci,
+    git_root,
+    prepare_folder,
+    used_ci,
+)
 from harness.model.folder import find_model
 from harness.model.model_file import DESCRIPTION
 from harness.support.bundled_files import bundled
@@ -80,15 +87,19 @@ def _files(folder: Path, ci: Ci) -> list[_File]:
             Path("README.md"), "readme.md", "the commands, and what to commit", instead="README*"
         ),
     ]
-    if git_root(folder) in {None, folder}:  # elsewhere, no CI looks for its file
+    if ci != "none" and git_root(folder) in {None, folder}:  # elsewhere, no CI looks for its file
         made.append(_ci_file(ci))
     return made
 
 
 def _ci_file(ci: Ci) -> _File:
-    note = "at each push; complete `pip install`"
     if ci == "gitlab":
+        note = "a component runs the tests; complete its address"
         return _File(GITLAB_FILE, "gitlab.yml", note, f"add a job: {INSTALL} && {TEST}")
+    if ci == "jenkins":
+        note = "a pipeline runs the tests; complete `pip install`"
+        return _File(JENKINS_FILE, "Jenkinsfile", note, f"add a stage: {INSTALL} && {TEST}")
+    note = "an action runs the tests; complete its owner"
     return _File(Path(".github", "workflows", "harness.yml"), "github.yml", note)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +10,12 @@ from harness.errors import InputError
 from harness.support.input_file import MAX_TEXT, read_input
 from harness.support.whole_files import unwritable
 
-Ci = Literal["github", "gitlab"]
+Ci = Literal["github", "gitlab", "jenkins", "none"]
 
 GITLAB_FILE = Path(".gitlab-ci.yml")
+JENKINS_FILE = Path("Jenkinsfile")
 
+_CI_FILES: Mapping[Path, Ci] = {GITLAB_FILE: "gitlab", JENKINS_FILE: "jenkins"}
 _DISTRIBUTION = "tinyml-harness"
 _REMEDY = "rename it, or name another folder: harness init DIR"
 
@@ -24,9 +26,10 @@ def git_root(folder: Path) -> Path | None:
 
 
 def used_ci(folder: Path) -> Ci:
-    """Return `gitlab` if `folder` has a CI file or a remote of GitLab, otherwise `github`."""
-    if os.path.lexists(folder / GITLAB_FILE):
-        return "gitlab"
+    """Return whose CI file `folder` has; without one, whose remote, and without that `github`."""
+    for file, ci in _CI_FILES.items():
+        if os.path.lexists(folder / file):
+            return ci
     config = folder / ".git" / "config"
     remotes = read_input(config, MAX_TEXT) if os.path.isfile(config) else b""
     return "gitlab" if b"gitlab" in remotes else "github"

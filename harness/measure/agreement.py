@@ -26,10 +26,15 @@ class Difference(NamedTuple):
 
 def bytes_differing(outputs: Sequence[Array], golden: Sequence[Array]) -> int:
     """Return how many bytes differ; both arguments have an array [N, ...] for each output."""
-    return sum(
-        int((_bytes(ours) != _bytes(theirs)).sum())
-        for ours, theirs in zip(outputs, golden, strict=True)
-    )
+    return int(bytes_of_each(outputs, golden).sum())
+
+
+def bytes_of_each(outputs: Sequence[Array], golden: Sequence[Array]) -> npt.NDArray[np.int64]:
+    """Return how many bytes differ in each of N vectors, [N]."""
+    differing = np.zeros(len(outputs[0]), np.int64)
+    for ours, theirs in zip(outputs, golden, strict=True):
+        differing += (_bytes(ours) != _bytes(theirs)).sum(axis=1)
+    return differing
 
 
 def share_equal(outputs: Sequence[Array], golden: Sequence[Array]) -> float:

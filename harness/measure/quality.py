@@ -49,7 +49,7 @@ def quality_of(
         return share_equal(outputs, golden)
     first = outputs[0]
     if metric == "accuracy" and network.arg_max is not None:
-        return float((first.reshape(len(first), -1)[:, 0] == vectors.class_labels).mean())
+        return float((_first_values(first) == vectors.class_labels).mean())
     return quality(
         metric,
         dequantize(vectors.inputs, network.tensors[network.inputs[0]]),
@@ -57,6 +57,28 @@ def quality_of(
         vectors.real_labels if metric == "mae" else vectors.class_labels,
         vectors.recordings,
     )
+
+
+def answers_of(
+    metric: Metric, vectors: Vectors, outputs: Sequence[Array], network: Graph
+) -> Array | None:
+    """Return what `metric` compares with the labels: an answer for each of N vectors.
+
+    It is a class [N] for accuracy, the reconstruction error [N] for AUC, a probability [N] of a
+    detector, and real values [N, ...] for an error. Without labels there is no answer: None.
+    """
+    if metric == "agreement":
+        return None
+    first = outputs[0]
+    if metric == "accuracy" and network.arg_max is not None:
+        return _first_values(first).astype(np.int64)
+    real = dequantize(first, network.tensors[network.outputs[0]])
+    if metric == "accuracy":
+        return classes_of(real)
+    if metric == "auc":
+        inputs = dequantize(vectors.inputs, network.tensors[network.inputs[0]])
+        return reconstruction_error(inputs, real)
+    return _first_values(real) if metric == "detection_errors" else real
 
 
 def chance_of(metric: Metric, vectors: Vectors, network: Graph) -> float | None:
@@ -156,7 +178,12 @@ def details(metric: Metric, vectors: Vectors, outputs: Reals) -> dict[str, float
 
 def detections(outputs: Reals, labels: Labels, recordings: Labels | None) -> Detections:
     """Return the misses and false accepts of real `outputs` [N, ...]."""
-    return score(outputs.reshape(len(outputs), -1)[:, 0], labels, recordings)
+    return score(_first_values(outputs), labels, recordings)
+
+
+def _first_values(values: Array) -> Array:
+    """Return the first value of each of N vectors, [N]."""
+    return values.reshape(len(values), -1)[:, 0]
 
 
 def mean_absolute_error(outputs: Reals, labels: Reals) -> float:
@@ -193,7 +220,12 @@ def of_recordings(scores: Reals, labels: Labels, recordings: Labels | None) -> t
 
 
 def accuracy(outputs: Reals, labels: Labels) -> float:
-    """Return the share of correctly classified vectors, 0 to 1.
+    """Return the share of correctly classified vectors, 0 to 1; see `classes_of`."""
+    return float((classes_of(outputs) == labels).mean())
+
+
+def classes_of(outputs: Reals) -> Labels:
+    """Return the class that each of N vectors gets, [N].
 
     `outputs` is real [N, ...], flattened to [N, classes]. The largest value is the answer, and
     the first of equal ones, as with np.argmax and in TFLM's examples. A single output is the
@@ -201,7 +233,7 @@ def accuracy(outputs: Reals, labels: Labels) -> float:
     """
     values = outputs.reshape(len(outputs), -1)
     answers = values[:, 0] >= 0.5 if values.shape[1] == 1 else values.argmax(axis=1)  # noqa: PLR2004
-    return float((answers == labels).mean())
+    return answers.astype(np.int64)
 
 
 def auc(scores: Reals, labels: Labels) -> float:

@@ -21,7 +21,7 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
-from harness.model.metric import Metric, check_both_labels
+from harness.model.metric import SHOWN, Metric, check_both_labels, shown_target
 from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import (
@@ -36,7 +36,10 @@ from harness.support import bundled_files, toml_file
 from harness.support.file_name import check_name
 from harness.support.input_file import read_input
 from harness.support.plural import count_of
+from harness.support.printable import printable
 from harness.support.suggestions import suggest
+
+_MOST_NAMED = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +67,10 @@ class Model:
     vectors_path: Path
     export: Export | None = None
     unit: str = "1"
+
+    def __repr__(self) -> str:
+        target = shown_target(self.metric, self.quality_target, self.unit)
+        return printable(f"<Model {self.name}: {self.task}, {SHOWN[self.metric]} {target}>")
 
     @cached_property
     def digest(self) -> str:
@@ -208,14 +215,17 @@ def _bare_export(folder: Path) -> Model:
 def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
     """Load a model by name, from the first of `roots` that has it, or by path.
 
-    A string with a path separator is the path of a folder or its description. Raises
-    `InputError` with similar names if there is no such model, and as `load_model` does.
+    A string with a path separator is the path of a folder or its description, and so is the name
+    of a folder that is not that of a model. Raises `InputError` with similar names if there is no
+    such model, and as `load_model` does.
     """
     if bundled_files.is_path(name_or_path):
         path = Path(name_or_path)
         return load_model(path.parent if path.name == DESCRIPTION else path)
     known = list_models(roots)
     if name_or_path not in known:
+        if Path(name_or_path).is_dir():
+            return load_model(Path(name_or_path))
         raise InputError(f"unknown model {name_or_path!r}", remedy=suggest(name_or_path, known))
     return load_model(known[name_or_path])
 
@@ -228,6 +238,14 @@ def list_models(roots: Sequence[Path]) -> dict[str, Path]:
 
 def _not_a_model(folder: Path) -> InputError:
     """Return the error that says why `folder` is not a model."""
+    if held := list_models([folder]) or list_models([folder / "models"]):
+        names = [str(path) for path in held.values()]
+        more = ["..."] if len(names) > _MOST_NAMED else []
+        return InputError(
+            f"is not a model, but holds {count_of(len(held), 'model')}",
+            where=str(folder),
+            remedy=f"name one of them: {', '.join([*names[:_MOST_NAMED], *more])}",
+        )
     if folder.is_dir():
         what = f"is not a model: it has no {DESCRIPTION}"
     elif folder.exists():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -37,6 +38,14 @@ Add = Callable[..., Any]
 
 def add_run_options(group: Callable[[str], Add]) -> None:
     """Declare every option of a run; `group` returns the `Add` of the group with a title."""
+    add_measuring_options(group)
+    results = group("results")
+    add_store_option(results)
+    add_baseline_option(results)
+
+
+def add_measuring_options(group: Callable[[str], Add]) -> None:
+    """Declare the options of a run up to its numbers; `group` as for `add_run_options`."""
     add_selection_options(group("what to run"))
     firmware = group("prebuilt firmware")
     add_bundle_option(firmware)
@@ -61,9 +70,6 @@ def add_run_options(group: Callable[[str], Add]) -> None:
     add_time_limit(measure)
     add_windows(measure)
     Metering.add_options(group("energy"))
-    results = group("results")
-    add_store_option(results)
-    add_baseline_option(results)
 
 
 def add_windows(add: Add) -> None:
@@ -126,12 +132,17 @@ class RunOptions:
     def of(cls, options: Any, workspace: Workspace) -> "RunOptions":
         """Return the options from `options`, which argparse or pytest parsed.
 
-        Raises `InputError` for a wrong value, or for options that exclude each other.
+        Raises `InputError` for a wrong value, for options that exclude each other, and for an
+        option that does nothing without another one.
         """
         selection = Selection.of(options, workspace)
         _check_protocol(options)
+        _check_company(options)
         _check_time_limit(options)
-        gate = Gate(options.baseline, workspace, options.store) if options.baseline else None
+        gate = None
+        if options.baseline:
+            _check_baselines(options.baseline, workspace)
+            gate = Gate(options.baseline, workspace, options.store)
         return cls(
             selection=selection,
             board=board_options(options),
@@ -181,6 +192,19 @@ def with_energy_baud(target: Target) -> Target:
     return msgspec.structs.replace(target, port=slow)
 
 
+def _check_company(options: Any) -> None:
+    """Raise `InputError` for an option that does nothing without another one."""
+    timed = options.windows != WindowPlan.windows
+    for alone, option, other in (
+        (options.arduino_cli and not options.sketch, "--arduino-cli", "--sketch"),
+        (timed and options.protocol == "link", "--windows", "--protocol=mlperf-tiny"),
+    ):
+        if alone:
+            raise InputError(
+                f"does nothing without {other}", where=option, remedy=f"add {other}, or remove it"
+            )
+
+
 def _check_protocol(options: Any) -> None:
     """Raise `InputError` if the protocol does not support an option."""
     if options.protocol == "link":
@@ -198,6 +222,17 @@ def _check_protocol(options: Any) -> None:
                 where=option,
                 remedy="use --protocol=link",
             )
+
+
+def _check_baselines(folder: Path, workspace: Workspace) -> None:
+    """Raise `InputError` if `folder` does not exist, unless it is where baselines are put."""
+    if not folder.is_dir() and folder.absolute() != workspace.baselines.absolute():
+        what = "is a file, not a folder" if folder.exists() else "there is no such folder"
+        raise InputError(
+            what,
+            where=f"--baseline={folder}",
+            remedy="name the folder of the baselines; harness baseline accept makes a new one",
+        )
 
 
 def _check_time_limit(options: Any) -> None:

@@ -3,7 +3,7 @@
 `--target`, `--model`, `--engine`, `--toolchain` and `--opt`: every combination is run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -77,6 +77,11 @@ def add_options(add: Callable[..., Any]) -> None:
     )
 
 
+def words_of_options() -> Mapping[str, Sequence[str]]:
+    """Return the words that some of the options take, for a shell that completes them."""
+    return {"--engine": tuple(ENGINES), "--toolchain": tuple(TOOLCHAINS), "--opt": OPTS}
+
+
 class Choice(NamedTuple):
     """One combination to run."""
 
@@ -84,6 +89,12 @@ class Choice(NamedTuple):
     model: Model
     engine: Engine
     toolchain: Toolchain
+
+    @property
+    def names(self) -> tuple[str, str, str, str, str]:
+        """The names of its parts, in the order of `AXES`."""
+        toolchain = self.toolchain
+        return self.target.name, self.model.name, self.engine.name, toolchain.name, toolchain.opt
 
 
 @dataclass(frozen=True)
@@ -242,6 +253,11 @@ class Selection:
         else:
             check_opt(name)
 
+    @property
+    def names(self) -> list[tuple[str, str, str, str, str]]:
+        """The names of all combinations, grouped by target, in the order of `AXES`."""
+        return list(product(self.targets, self.models, self.engines, self.toolchains, self.opts))
+
     def combinations(self) -> Iterator[Choice]:
         """Yield all combinations, grouped by target."""
         toolchains = [
@@ -251,6 +267,11 @@ class Selection:
             self.targets, self.models, self.engines, toolchains
         ):
             yield Choice(self.target(target), self.model(model), self.engine(engine), toolchain)
+
+
+def notes_of(selection: Selection) -> list[str]:
+    """Return what a user should know of the results of `selection`, apart from the numbers."""
+    return list(filter(None, (selection.note, selection.workspace.note)))
 
 
 def _split_names(values: Sequence[str]) -> tuple[str, ...]:

@@ -6,44 +6,64 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.report.plain_text import percent
+from harness.measure.shown_number import SCALED, percent, quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.causes import PartChange, layer_changes, symbol_changes
 from harness.results.judge.compare import Comparison, Delta
+from harness.results.judge.quantity_changes import SMALL, QuantityChange, quantity_changes
 from harness.results.judge.run_context import commit_of
 from harness.results.record import Record
 from harness.support.printable import printable
 
-_ORDER = ("worse", "unclear", "changed", "better")
 _LARGEST = 3  # parts that are listed; the rest is counted
 _LARGE = 1000  # larger numbers have one digit after the point
+_DIGITS = 6
 _STYLES = {"worse": "bold red", "better": "green"}
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print the differences and their possible causes, and one line for all equal numbers."""
+def print_comparison(comparison: Comparison, console: Console, small: float = SMALL) -> None:
+    """Print the differences and their possible causes, and one line for all equal numbers.
+
+    Changes below the share `small` are listed below the others.
+    """
     old, new = comparison.old, comparison.new
     print_line(console, keeping(str(new.combination), *new.combination, style="bold"))
-    print_line(console, f"{_run(old)}  →  {_run(new)}")
     for which, record in (("old", old), ("new", new)):
+        print_line(console, f"  {which}: {run_text(record)}")
         for reason in record.reasons:
-            print_line(console, f"the {which} run failed: {reason}", "red")
+            print_line(console, f"  the {which} run failed: {reason}", "red")
     for line in explain(comparison):
         print_line(console, line)
     not_comparable = comparison.judged("not comparable")
     for why in dict.fromkeys(delta.why for delta in not_comparable):
         names = ", ".join(delta.name for delta in not_comparable if delta.why == why)
         print_line(console, f"not comparable ({why}): {names}")
-    differing = [delta for delta in comparison.deltas if delta.judged in _ORDER]
-    if differing:
-        _table(differing).print_to(console)
+    changes = quantity_changes(comparison.deltas, small)
+    if any(not change.small for change in changes):
+        _table([change for change in changes if not change.small]).print_to(console)
+    for change in changes:
+        if change.small:
+            print_line(console, f"small: {change_line(change)}, {change.judged}", "dim")
+    _print_notes(comparison, changes, console)
+
+
+def _print_notes(
+    comparison: Comparison, changes: Sequence[QuantityChange], console: Console
+) -> None:
     same = len(comparison.judged("same"))
-    estimates = sum(delta.kind == "estimated" for delta in differing)
     if same:
-        print_line(console, f"the same: {same} {'other ' if differing else ''}numbers", "dim")
-    if estimates:
+        print_line(console, f"the same: {same} {'other ' if changes else ''}numbers", "dim")
+    if any(change.main.kind == "estimated" for change in changes):
         print_line(console, "~: estimates, from the same model on both sides", "dim")
+
+
+def run_text(record: Record) -> str:
+    """Return the id of a run, when it started, and its commit and branch."""
+    started = record.started[:16].replace("T", " ")
+    commit = f", commit {commit_of(record)}" if record.commit else ""
+    branch = f", branch {record.commit.branch}" if record.commit and record.commit.branch else ""
+    return f"{record.id}, {started}{commit}{branch}"
 
 
 def explain(comparison: Comparison) -> Iterator[str]:
@@ -68,12 +88,16 @@ def _parts(what: str, parts: Sequence[PartChange]) -> Iterator[str]:
 
 
 def value_text(number: Number | None) -> str:
-    """Return the value as text; an estimate starts with ~."""
+    """Return the value as text; times and energies have their unit, an estimate starts with ~."""
     if number is None:
         return "none"
     value = number.value
-    large = abs(value) >= _LARGE
-    text = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}" if large else f"{value:.6g}"
+    if number.unit in SCALED:
+        text = quantity(value, number.unit, _DIGITS)
+    elif value == int(value):
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:,.1f}" if abs(value) >= _LARGE else f"{value:.{_DIGITS}g}"
     return f"~{text}" if number.kind == "estimated" else text
 
 
@@ -88,20 +112,35 @@ def change_text(delta: Delta) -> str:
     return f"{sign}{difference} ({percent(delta.relative)})"
 
 
-def _table(deltas: Sequence[Delta]) -> TerminalTable:
+def others_text(change: QuantityChange) -> str:
+    """Return how the other numbers of a quantity changed: `min, max: +1 % to +2 %`, or nothing."""
+    if not change.others:
+        return ""
+    names = ", ".join(delta.name.rpartition("_")[2] for delta in change.others)
+    shares = sorted(delta.relative for delta in change.others)
+    least, most = percent(shares[0]), percent(shares[-1])
+    return f"{names}: {least}" if least == most else f"{names}: {least} to {most}"
+
+
+def change_line(change: QuantityChange) -> str:
+    """Return a change in one line."""
+    main, others = change.main, others_text(change)
+    why = f" [{main.why}]" if main.why else ""
+    values = f"{value_text(main.old)} → {value_text(main.new)}"
+    return f"{main.name} {values}, {change_text(main)}{f'; {others}' if others else ''}{why}"
+
+
+def _table(changes: Sequence[QuantityChange]) -> TerminalTable:
     table = TerminalTable([*name_columns("", ""), *number_columns("old", "new", "change")])
-    for delta in sorted(deltas, key=lambda delta: _ORDER.index(delta.judged)):
+    for change in changes:
+        main = change.main
         row = [
-            Text(delta.judged, _STYLES.get(delta.judged, "")),
-            Text(printable(delta.name)),
-            *map(Text, (value_text(delta.old), value_text(delta.new), change_text(delta))),
+            Text(change.judged, _STYLES.get(change.judged, "")),
+            Text(printable(main.name)),
+            *map(Text, (value_text(main.old), value_text(main.new), change_text(main))),
         ]
         table.add_row(*row)
-        if delta.why:
-            table.add_line(Text(f"    {printable(delta.why)}", "dim"))
+        for line in (others_text(change), main.why):
+            if line:
+                table.add_line(Text(f"    {printable(line)}", "dim"))
     return table
-
-
-def _run(record: Record) -> str:
-    commit = commit_of(record)
-    return f"{record.started[:16]}{f' at {commit}' if commit else ''}"

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Kind, Number
-from harness.report.plain_text import error_of, few_digits, percent, quantity
+from harness.measure.shown_number import error_of, few_digits, percent, quantity
+from harness.report.quality_text import is_within_tolerance
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 from harness.results.judge.compare import Delta
@@ -43,7 +44,8 @@ class Cell(NamedTuple):
     """A number of one engine.
 
     `comparison` is the ratio to the first engine's number; for a part, it is the part's share of
-    the whole difference to the first engine. `wrong` marks outputs that differ from golden.
+    the whole difference to the first engine. `wrong` marks outputs that differ from golden
+    by more than they may.
     """
 
     text: str = ""
@@ -116,7 +118,8 @@ def _cells(name: str, group: SideBySide) -> list[Cell]:
     cells = []
     for record, compared in zip(group.records, [{}, *deltas], strict=True):
         number = record.numbers.get(name)
-        wrong = name == "bytes_differing" and number is not None and number.value > 0
+        differs = name == "bytes_differing" and number is not None and number.value > 0
+        wrong = differs and not is_within_tolerance(record)
         cells.append(Cell(_value_text(number), _ratio_text(compared.get(name)), wrong))
     return cells
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
+from harness.report.farm_text import SINCE, last_run, tags_of, used_by, when
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.results.farm.farm_status import FarmStatus, PlaceStatus
@@ -34,21 +34,20 @@ def print_farm(status: FarmStatus, console: Console) -> None:
         [
             *name_columns("place"),
             Column("used by", "text"),
-            Column("exporter", "text"),
-            Column("last finished run", "text"),
+            Column("last run", "text"),
             Column("health", "detail"),
         ]
     )
     for place in status.places:
+        exporters = [f"\non {each.name}" for each in place.exporters]
         table.add_row(
-            place.name,
+            Text.assemble(place.name, ("".join(exporters), "bold red" if place.problem else "dim")),
             "\n".join(used_by(place)),
-            Text("\n".join(exporters_of(place)), "bold red" if place.problem else ""),
             "\n".join(last_run(place)),
             Text("\n").join(_details(place)),
         )
     table.print_to(console)
-    if any(place.holder for place in status.places):
+    if any(place.holder and not place.holder_is_gone for place in status.places):
         print_line(console, SINCE, "dim")
 
 

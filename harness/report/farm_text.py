@@ -10,13 +10,23 @@ SINCE = "since: the last change of a place, such as a new tag; the holder may ha
 
 def used_by(place: PlaceStatus) -> Sequence[str]:
     """Return who has the place, and since when; see `SINCE`."""
+    if place.holder_is_gone:
+        return *_parts(place.holder), "holder is gone, swept", "at the next run"
     if place.holder:
-        return place.holder, f"since {when(place.changed)}"
+        return *_parts(place.holder), f"since {when(place.changed)}"
     if place.reserved_for:
         return "reserved for", place.reserved_for
+    if place.has_no_exporter:
+        return ("no exporter",)
     if place.changed:
         return ("free",)
     return ("on the desk",) if place.on_desk else ("not known",)
+
+
+def _parts(holder: str) -> Sequence[str]:
+    """Return who has a place, and its process if the name tells it."""
+    who, _, process = holder.partition(" (")
+    return (who, process.removesuffix(")")) if process else (who,)
 
 
 def tags_of(place: PlaceStatus) -> str:

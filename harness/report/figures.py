@@ -68,12 +68,17 @@ def x_position(value: float, low: float, high: float) -> float:
     return round((value - low) / (high - low) * WIDTH, 2) if high > low else WIDTH / 2
 
 
-def line(points: Dated, *, steps: bool) -> Line | None:
-    """Return `points` as a line; with `steps`, each value holds until the next point."""
+def line(points: Dated, *, steps: bool, least: float = 0.0) -> Line | None:
+    """Return `points` as a line; with `steps`, each value holds until the next point.
+
+    The axis of the values is at least `least` long, relative to them: little noise stays little.
+    """
     if not points:
         return None
     values = [value for _, value in points]
     low, high = min(values), max(values)
+    missing = max(0.0, least * (abs(low) + abs(high)) / 2 - (high - low)) if high > low else 0.0
+    low, high = low - missing / 2, high + missing / 2
     first, end = points[0][0], points[-1][0]
     drawn = [(x_position(time, first, end), _y(value, low, high)) for time, value in thin(points)]
     (x, y), *rest = drawn

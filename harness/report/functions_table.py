@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from rich.console import Console
 
 from harness.measure.cycles.estimate import Estimate
-from harness.report.plain_text import error_of
+from harness.measure.shown_number import error_of
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import TerminalTable, name_columns, number_columns
 

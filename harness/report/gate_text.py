@@ -1,12 +1,13 @@
 """The gate's output in plain text: what got worse, why, and how to accept it."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.report.comparison_text import change_text, explain, value_text
-from harness.results.judge.compare import Delta, Judged
+from harness.report.comparison_text import change_line, explain
+from harness.results.judge.compare import Judged
 from harness.results.judge.gate import Judgement
+from harness.results.judge.quantity_changes import quantity_changes
 from harness.results.record import Record
 from harness.support.printable import printable
 
@@ -17,8 +18,10 @@ _NOT_FAILING: Sequence[Judged] = ("better", "changed", "unclear")
 def failure_text(judgement: Judgement, folder: Path) -> str:
     """Return what is wrong with a run that fails, why, and the command that accepts it."""
     lines = [_title(judgement, folder)]
-    for delta, allowance in judgement.worse:
-        lines.append(f"  {_row(delta)}{f', budget {allowance}' if allowance.value else ''}")
+    for allowance in dict.fromkeys(allowance for _, allowance in judgement.worse):
+        budget = f", budget {allowance}" if allowance.value else ""
+        worse = [delta for delta, its in judgement.worse if its == allowance]
+        lines += [f"  {change_line(change)}{budget}" for change in quantity_changes(worse)]
     lines += [f"  {delta.name}: not comparable, {delta.why}" for delta in judgement.not_comparable]
     if judgement.baseline is None and judgement.record.subset:
         lines.append("  a run of some of the vectors is not compared with a baseline of all")
@@ -44,7 +47,7 @@ def _summary(judgements: Sequence[Judgement], folder: Path) -> Iterator[str]:
             yield f"  to make it the baseline: {accept_command([judgement.record], folder)}"
     better = [each.record for each in judgements if not each.fails and _is_better(each)]
     if better:
-        yield f"to tighten the baselines: {accept_command(better, folder)}"
+        yield from f"to tighten the baselines: {accept_command(better, folder)}".split("\n")
     yield _count(judgements, folder)
 
 
@@ -55,8 +58,8 @@ def _notices(judgement: Judgement) -> Iterator[str]:
     """
     if judgement.comparison is None:
         return
-    for delta in judgement.comparison.judged(*_NOT_FAILING):
-        yield f"{delta.judged}: {_row(delta)}"
+    for change in quantity_changes(judgement.comparison.judged(*_NOT_FAILING)):
+        yield f"{change.judged}: {change_line(change)}"
     if not judgement.fails:
         yield from (f"different {fact}" for fact in judgement.comparison.facts)
         if judgement.comparison.board_note:
@@ -67,11 +70,12 @@ def _is_better(judgement: Judgement) -> bool:
     return judgement.comparison is not None and bool(judgement.comparison.judged("better"))
 
 
-def accept_command(records: Iterable[Record], folder: Path) -> str:
-    """Return the command that makes `records` the baselines in `folder`."""
-    ids = " ".join(shlex.quote(record.id) for record in records)
-    where = "" if folder == _DEFAULT else f"--baseline={shlex.quote(str(folder))} "
-    return f'harness baseline accept {ids} {where}--because "…"'
+def accept_command(records: Sequence[Record], folder: Path) -> str:
+    """Return the command that makes `records` the baselines in `folder`; several have lines."""
+    ids = [shlex.quote(record.id) for record in records]
+    where = [] if folder == _DEFAULT else [f"--baseline={shlex.quote(str(folder))}"]
+    between = " " if len(ids) == 1 else " \\\n    "
+    return between.join(["harness baseline accept", *ids, " ".join([*where, '--because "…"'])])
 
 
 def _title(judgement: Judgement, folder: Path) -> str:
@@ -85,12 +89,6 @@ def _title(judgement: Judgement, folder: Path) -> str:
     elif judgement.other_model:
         what = "another model than"
     return f"{title}: {what} its baseline of {judgement.baseline.accepted}"
-
-
-def _row(delta: Delta) -> str:
-    why = f" [{delta.why}]" if delta.why else ""
-    values = f"{value_text(delta.old)} → {value_text(delta.new)}"
-    return f"{delta.name} {values}, {change_text(delta)}{why}"
 
 
 def _count(judgements: Sequence[Judgement], folder: Path) -> str:

@@ -1,7 +1,7 @@
 """A run in JUnit's XML: properties of its test, for a CI that shows them."""
 
 from harness.measure.number import Number
-from harness.report.plain_text import error_of
+from harness.measure.shown_number import error_of
 from harness.results.outcome import outcome_of
 from harness.results.record import Record
 

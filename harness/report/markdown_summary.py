@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from harness.measure.shown_number import percent, show
 from harness.model.metric import SHOWN
 from harness.report.combination_status import CombinationStatus
-from harness.report.comparison_text import explain
+from harness.report.comparison_text import explain, others_text
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
 from harness.report.number_history import TRENDS
-from harness.report.plain_text import percent, short, show
+from harness.report.plain_text import short
 from harness.report.quality_text import agreement_notes, float_notes, quality_text, subset_notes
 from harness.report.report_data import MOST, Summary
 from harness.report.runs_legend import other_golden
@@ -74,6 +75,7 @@ def _findings(summary: Summary) -> Iterator[str]:
         ("Did not run", summary.stale, lambda s: [f"last run on {s.started:%Y-%m-%d}"]),
         ("No baseline", summary.new, lambda _: []),
         ("Got better", summary.better, lambda s: _deltas(s, "better")),
+        ("Small changes", [s for s in summary.small_changes if s.beyond_budget], _small),
     )
     for title, statuses, lines_of in sections:
         if not statuses:
@@ -97,10 +99,19 @@ def _worse(status: CombinationStatus) -> Iterator[str]:
 
 
 def _deltas(status: CombinationStatus, judged: Judged) -> Iterator[str]:
-    for delta in status.judged(judged):
-        changes = status.changes.get(delta.name)
+    for change in status.judged(judged):
+        changes = status.changes.get(change.main.name)
+        others = f" ({escaped(others_text(change))})" if change.others else ""
         when = f", {_line(changes[-1].where)}" if changes else ""
-        yield f"{_change(delta)}{when}"
+        yield f"{_change(change.main)}{others}{when}"
+
+
+def _small(status: CombinationStatus) -> Iterator[str]:
+    for change in status.small_changes:
+        beyond = change.judged == "worse" and status.reference.of_gate
+        note = ", more than its budget allows" if beyond else ""
+        name = TRENDS.get(change.main.name) or escaped(change.main.name)
+        yield f"{name} {percent(change.main.relative)}{note}"
 
 
 def _change(delta: Delta) -> str:
@@ -142,7 +153,8 @@ def _cell(status: CombinationStatus, names: Sequence[str]) -> str:
     for name in names:
         if name in status.record.numbers:
             delta = status.delta(name)
-            change = f" **{percent(delta.relative)} {delta.judged}**" if delta else ""
+            mark = "" if delta is None or status.is_small(delta) else "**"
+            change = f" {mark}{percent(delta.relative)} {delta.judged}{mark}" if delta else ""
             return escaped(str(show(status.record.numbers[name]))) + change
     return ""
 

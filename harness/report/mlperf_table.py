@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
+from harness.measure.shown_number import quantity
 from harness.model.metric import (
     BETTER,
     SHOWN,
@@ -14,7 +15,6 @@ from harness.model.metric import (
     shown_detections,
     shown_quality,
 )
-from harness.report.plain_text import quantity
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
     VERDICT,
@@ -41,7 +41,7 @@ def print_outcomes(outcomes: Sequence[Outcome], target: str, console: Console) -
     print_line(console, keeping(legend, target, style="dim"))
     benchmarks_by_reason: dict[str, list[str]] = {}
     for outcome in outcomes:
-        for reason in _reasons(outcome):
+        for reason in reasons_of(outcome):
             benchmarks_by_reason.setdefault(reason, []).append(outcome.benchmark.id)
     for reason, benchmarks in benchmarks_by_reason.items():
         print_line(console, f"{', '.join(benchmarks)}: {reason}")
@@ -76,7 +76,8 @@ def _latency(run: MlperfRun) -> str:
     return f"{quantity(1 / run.throughput, 's')}\n{run.throughput:.3f}"
 
 
-def _reasons(outcome: Outcome) -> list[str]:
+def reasons_of(outcome: Outcome) -> list[str]:
+    """Return why the benchmark failed or did not run, and what its numbers lack."""
     run = outcome.run
     if run is None:
         return [f"not run: {outcome.reason}"]

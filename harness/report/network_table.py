@@ -1,5 +1,7 @@
 """The layers of a network and the memory that it needs, for a terminal: `harness models show`."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -10,7 +12,7 @@ from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.plural import count_of
 
-_CODE_SIZE = (14_000, 7_000)
+CODE_SIZE = (14_000, 7_000)
 """Flash of the firmware without the model's constants, and its error, in bytes.
 
 For six models, the bundled ones and MLPerf Tiny's, GCC and clang gave 7,336 to 20,368.
@@ -70,7 +72,7 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
             *(Column(support.engine.name, "text") for support in supports),
         ]
     )
-    macs = _macs(supports)
+    macs = macs_of(supports)
     firsts = {part.operators[0].index: part for part in graph.subgraphs if part.operators}
     for operator in graph.all_operators:
         if operator.index in firsts:
@@ -84,7 +86,7 @@ def _layers(graph: Graph, supports: list[EngineSupport]) -> TerminalTable:
             operator.kind,
             _shape(output) if output else "",
             *(_quantization(output) if output else ("", "")),
-            f"{_constants(graph, operator):,}" if _constants(graph, operator) else "",
+            f"{constant_bytes(graph, operator):,}" if constant_bytes(graph, operator) else "",
             f"{macs[operator.index]:,}" if macs.get(operator.index) else "",
             *(_ANSWERS[support.supports(operator)] for support in supports),
         )
@@ -97,7 +99,7 @@ def _subgraphs(graph: Graph) -> str:
     return f", {1 + len(graph.subgraphs)} subgraphs"
 
 
-def _macs(supports: list[EngineSupport]) -> dict[int, int]:
+def macs_of(supports: Sequence[EngineSupport]) -> dict[int, int]:
     """Return the multiply-accumulates of each operator, as counted by the first engine."""
     for support in supports:
         if support.generated:
@@ -105,7 +107,8 @@ def _macs(supports: list[EngineSupport]) -> dict[int, int]:
     return {}
 
 
-def _constants(graph: Graph, operator: Operator) -> int:
+def constant_bytes(graph: Graph, operator: Operator) -> int:
+    """Return the bytes of the constants of a layer."""
     tensors = (graph.tensors[index] for index in operator.inputs if index >= 0)
     return sum(tensor.nbytes for tensor in tensors if tensor.data is not None)
 
@@ -116,7 +119,7 @@ def _summary(support: EngineSupport) -> str:
         return f"{name} cannot run it: {support.error}"
     if generated.arena_by_trial:
         return f"{generated.version} on {CORE}: the arena size is determined when an image is built"
-    code, error = _CODE_SIZE
+    code, error = CODE_SIZE
     return (
         f"{generated.version} on {CORE}: {generated.macs:,} multiply-accumulates\n"
         f"  exact      arena {generated.arena_size:,} bytes of RAM{_state(generated.state_size)}, "
@@ -127,7 +130,7 @@ def _summary(support: EngineSupport) -> str:
 
 
 def _state(size: int) -> str:
-    return f", of which state {size:,}" if size else ""
+    return f" (state: {size:,})" if size else ""
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.board.device_info import DeviceInfo
-from harness.report.plain_text import percent, quantity
+from harness.measure.shown_number import percent, quantity
 from harness.results.judge.boards import NO_DEVICE, change_note
 from harness.results.judge.change_points import exact_changes, sampled_changes
+from harness.results.judge.metrics import metric_of
 from harness.results.store.store import Point
 
 TRENDS: Mapping[str, str] = {
@@ -59,16 +60,25 @@ class NumberChange:
         board = f"; {self.board_note}" if self.board_note else ""
         return f"{self.after.started:%Y-%m-%d}{between}{board}"
 
-    def __str__(self) -> str:
+    @property
+    def step(self) -> str:
+        """The values on both sides, and the difference."""
         unit = self.after.unit
-        values = f"{quantity(self.old, unit)} → {quantity(self.new, unit)}"
-        return f"{values} ({percent(self.relative)}), {self.where}"
+        return f"{quantity(self.old, unit)} → {quantity(self.new, unit)} ({percent(self.relative)})"
+
+    def __str__(self) -> str:
+        return f"{self.step}, {self.where}"
+
+
+def small_of(name: str, small: float) -> float:
+    """Return the share below which a change of the number is small: `small`, or 0 for answers."""
+    return 0.0 if metric_of(name).counts_answers else small
 
 
 def largest_changes(
-    points: Series, devices: Mapping[str, DeviceInfo] = _UNKNOWN
+    points: Series, devices: Mapping[str, DeviceInfo] = _UNKNOWN, small: float = 0.0
 ) -> Sequence[NumberChange]:
-    """Return the largest changes of a number, oldest first.
+    """Return the largest changes of a number, oldest first, without those below the share `small`.
 
     `devices` are the boards of the runs, by their ids.
 
@@ -77,7 +87,8 @@ def largest_changes(
     values = [point.value for point in points]
     measured = any(point.kind == "measured" for point in points)
     changes = sampled_changes(values) if measured else exact_changes(values)
-    largest = sorted(changes, key=lambda change: -abs(change.relative))[:_MAX_CHANGES]
+    shown = [change for change in changes if abs(change.relative) >= small]
+    largest = sorted(shown, key=lambda change: -abs(change.relative))[:_MAX_CHANGES]
     boards = [devices.get(point.id, NO_DEVICE) for point in points]
     return [
         NumberChange(

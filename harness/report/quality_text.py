@@ -93,19 +93,27 @@ def agreement_notes(records: Iterable[Record]) -> Iterator[str]:
         )
 
 
+def is_within_tolerance(record: Record) -> bool:
+    """Tell whether outputs differ from golden only as float outputs may."""
+    difference, tolerance = (record.numbers.get(f"ulp_{of}") for of in ("difference", "tolerance"))
+    return bool(difference and tolerance and difference.value <= tolerance.value)
+
+
 def float_notes(records: Iterable[Record]) -> Iterator[str]:
-    """Yield the tolerance of float outputs, and how far they differ from golden."""
-    models: dict[tuple[str, str], dict[str, None]] = {}
+    """Yield how far the float outputs of each model differ from golden, and what is allowed."""
+    models: dict[tuple[str, float], float] = {}
     for record in records:
         numbers = record.numbers
         if "ulp_difference" in numbers and "ulp_tolerance" in numbers:
-            tolerance = f"{numbers['ulp_tolerance'].value:g}"
-            difference = f"{numbers['ulp_difference'].value:g}"
-            models.setdefault((tolerance, difference), {})[record.model.name] = None
-    for (tolerance, difference), names in models.items():
+            key = record.model.name, numbers["ulp_tolerance"].value
+            models[key] = max(models.get(key, 0.0), numbers["ulp_difference"].value)
+    alike: dict[tuple[float, float], list[str]] = {}
+    for (name, tolerance), difference in models.items():
+        alike.setdefault((tolerance, difference), []).append(name)
+    for (tolerance, difference), names in alike.items():
         yield (
-            f"float outputs of {', '.join(names)}: may differ from golden by {tolerance} units in "
-            "the last place of the largest value, because functions such as EXP and TANH, and "
-            "compilers, round otherwise on another computer; the largest difference is "
-            f"{difference}"
+            f"float outputs of {', '.join(names)}: the largest difference from golden is "
+            f"{difference:.3g} of {tolerance:g} allowed units in the last place of the largest "
+            "value; functions such as EXP and TANH, and compilers, round otherwise on another "
+            "computer"
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from harness.engines.registry import DEFAULT_ENGINE
 from harness.errors import InputError
@@ -12,7 +13,9 @@ from harness.results.combination import Combination
 from harness.results.farm.farm_status import FarmStatus
 from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
+from harness.results.judge.quantity_changes import SMALL
 from harness.results.judge.side_by_side import SideBySide, side_by_side
+from harness.results.record import Record
 from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Entry, Store
 
@@ -36,7 +39,8 @@ _COLUMNS: Sequence[Column] = (
 class Summary:
     """The content of a report on `runs` runs from `first` to `last`; failed ones come first.
 
-    `farm` has the places and the health of boards, if anything is known of them.
+    `farm` has the places and the health of boards, if anything is known of them. `commit_url` is
+    the address of a commit's page, with {hash}; empty if it is not known.
     """
 
     statuses: Sequence[CombinationStatus]
@@ -44,12 +48,19 @@ class Summary:
     first: datetime
     last: datetime
     farm: FarmStatus | None = None
+    commit_url: str = ""
+    small: float = SMALL
 
     @property
     def columns(self) -> list[Column]:
         """The columns that have a number in at least one run."""
         available = {name for s in self.statuses for name in s.record.numbers}
         return [column for column in _COLUMNS if available.intersection(column[1])]
+
+    @property
+    def newest(self) -> Record:
+        """The newest run."""
+        return max((status.record for status in self.statuses), key=lambda record: record.started)
 
     @property
     def failed(self) -> list[CombinationStatus]:
@@ -65,6 +76,11 @@ class Summary:
     def better(self) -> list[CombinationStatus]:
         """The combinations with numbers that got better, and none that got worse."""
         return [s for s in self.statuses if s.judged("better") and not s.worse]
+
+    @property
+    def small_changes(self) -> list[CombinationStatus]:
+        """The combinations with small changes that are not among those that got worse or better."""
+        return [s for s in self.statuses if s.change == "small" and not (s.failed or s.stale)]
 
     @property
     def stale(self) -> list[CombinationStatus]:
@@ -93,38 +109,69 @@ class Summary:
         return [group for group in groups if group.comparisons]
 
     @property
+    def has_findings(self) -> bool:
+        """Whether the report begins with findings."""
+        found = (self.failed, self.worse, self.stale, self.new, self.better, self.small_changes)
+        return any(found)
+
+    @property
+    def compared_with(self) -> str:
+        """What the runs are compared with, if it is the same for all."""
+        descriptions = {s.reference.description for s in self.statuses if s.comparison}
+        return descriptions.pop() if len(descriptions) == 1 else ""
+
+    @property
+    def grade(self) -> Literal["bad", "doubt", "good"]:
+        """How the night was: with what got worse, with what a person should look at, or good."""
+        if self.failed or self.worse:
+            return "bad"
+        doubt = self.stale or self.new or any(s.beyond_budget for s in self.statuses)
+        return "doubt" if doubt else "good"
+
+    @property
     def headline(self) -> str:
         """The most important result, in a few words."""
-        counts = (
-            (self.failed, "failed"),
-            (self.worse, "got worse"),
-            (self.stale, "did not run"),
-            (self.new, "without a baseline"),
-        )
-        problems = [f"{len(some)} {what}" for some, what in counts if some]
         count = len(self.statuses)
+        beyond = sum(s.beyond_budget for s in self.statuses)
+        counts = (
+            (len(self.failed), "failed"),
+            (len(self.worse), "got worse"),
+            (0 if self.worse else beyond, "slightly worse than the budget allows"),
+            (len(self.stale), "did not run"),
+            (len(self.new), "without a baseline"),
+        )
+        problems = [f"{some} {what}" for some, what in counts if some]
         if problems:
             return f"{', '.join(problems)}; {count} in all"
+        passed = f"All {count} passed" if count > 1 else "Passed"
+        return f"{passed}; {self._compared}"
+
+    @property
+    def _compared(self) -> str:
+        """What the comparison found if nothing got worse."""
+        count = len(self.statuses)
         compared = sum(s.compared for s in self.statuses)
         if not compared:
-            return f"All {count} passed; there was nothing to compare with"
-        which = "none" if compared == count else f"none of the {compared} compared"
-        return f"All {count} passed, {which} got worse"
+            return "nothing to compare with yet"
+        if compared == count:
+            return "nothing got worse"
+        return f"nothing got worse in the {compared} that could be compared"
 
 
-def summarize(store: Store, branch: str | None = None, gate: Gate | None = None) -> Summary:
+def summarize(
+    store: Store, branch: str | None = None, gate: Gate | None = None, small: float = SMALL
+) -> Summary:
     """Return the data of a report on the runs in `store`, of one `branch` or of all.
 
     Runs are compared with the baselines of `gate`; without a gate, with the runs a week before.
     A run of some of the vectors is in it only if it is as new as the others: nobody expects it
-    every night. For the same reason, the others are not missed after it. Raises `InputError` if
-    there is no run.
+    every night. For the same reason, the others are not missed after it. Changes below the share
+    `small` are small. Raises `InputError` if there is no run.
     """
     entries = store.find(newest_first=False, branch=branch)
     if not entries:
         raise InputError(
             f"there is no run of branch {branch!r}" if branch else "there is no run to report on",
-            where="harness report",
             remedy=MAKE_RUNS,
         )
     full = [entry for entry in entries if not entry.combination.is_partial]
@@ -134,13 +181,14 @@ def summarize(store: Store, branch: str | None = None, gate: Gate | None = None)
         histories.setdefault(entry.combination, []).append(entry)
     series = _series(store, entries, branch)
     statuses = [
-        status_of(store, history, series.get(key, {}), last, gate)
+        status_of(store, history, series.get(key, {}), last, gate, small)
         for key, history in sorted(histories.items(), key=lambda item: (item[0][1], item[0]))
         if history[-1].started >= last - _FORGOTTEN
     ]
     statuses = [each for each in statuses if not (each.stale and each.record.subset)]
     statuses.sort(key=lambda status: not status.failed)
-    return Summary(statuses, len(entries), entries[0].started, entries[-1].started)
+    first, newest = entries[0].started, entries[-1].started
+    return Summary(statuses, len(entries), first, newest, small=small)
 
 
 def _series(

@@ -33,6 +33,18 @@ def print_runs(
     print_side_by_side(side_by_side(records, engines, history), console)
 
 
+def left_out_text(ran: int, failed: int, selected: int) -> str:
+    """Return how many of the `selected` runs ran; empty if all did.
+
+    Infrastructure errors ended those that `failed`; something ended the command before the others.
+    """
+    if ran == selected or (selected == 1 and not failed):
+        return ""
+    if ran + failed < selected:
+        return f"not complete: {ran} of {selected} ran"
+    return f"{ran} of {selected} ran; the errors above are about the others"
+
+
 def print_failures(records: Sequence[Record], console: Console) -> None:
     """Print why runs failed; the table does not show that a test failed."""
     for record in records:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.plain_text import percent, quantity
+from harness.measure.shown_number import percent, quantity
 from harness.results.judge.board_spread import METRICS, Spread
 
 

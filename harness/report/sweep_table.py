@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.measure.number import Number
-from harness.report.plain_text import error_of, few_digits
+from harness.measure.shown_number import error_of, few_digits
 from harness.report.terminal_lines import keeping, print_line, print_lines
 from harness.report.terminal_table import (
     TICK_HEADINGS,

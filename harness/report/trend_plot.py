@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from harness.measure.number import Number
+from harness.measure.shown_number import SCALED, percent
 from harness.report.comparison_text import value_text
-from harness.report.plain_text import percent
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.judge.change_points import Change
 from harness.results.judge.trend import Trend
@@ -20,7 +20,7 @@ from harness.support.printable import printable
 
 _WIDTH = 64  # columns of a sparkline, at most
 _BARS = "▁▂▃▄▅▆▇█"
-_SMALLEST_SHARE = 0.1  # of the largest change; smaller changes are not marked
+_SMALLEST_SHARE = 0.1  # a change is marked if it is not smaller than this share of the largest
 _MAX_MARKED = 8  # changes in a panel
 _GAP = 1.5  # times the usual time between runs; after that, a run is missing
 _LABEL_SPACE = 0.5  # height above the plot for the labels, relative to the height of the plot
@@ -43,12 +43,12 @@ def print_trend(trend: Trend, why: Why, console: Console) -> None:
         print_line(console, f"  {len(trend.failed)} of the runs failed{also_last}", "red")
     low, high = min(trend.values), max(trend.values)
     print_line(console, f"  {sparkline(trend, console.width - 2)}")
-    print_line(
-        console,
-        f"  from {_value(trend, low)} to {_value(trend, high)}, now {_value(trend, last.value)}",
-    )
-    if not trend.changes:
-        print_line(console, "  no change")
+    now = _value(trend, last.value)
+    if low < high:
+        span = f"from {_value(trend, low)} to {_value(trend, high)}, now {now}"
+        print_line(console, f"  {span}{'' if trend.changes else '; no change of the level'}")
+    else:
+        print_line(console, f"  {now}: no change")
     marked = _largest(trend.changes)
     if len(marked) < len(trend.changes):
         print_line(console, f"  {len(trend.changes)} changes, the largest:")
@@ -129,7 +129,7 @@ def _panel(panel: Any, trend: Trend) -> None:
     if len(marked) < len(trend.changes):
         others = f"{len(trend.changes) - len(marked)} smaller changes are not marked"
         panel.set_title(others, loc="right", fontsize=7)
-    unit = "" if trend.unit == "1" else f", {trend.unit}"
+    unit = "" if trend.unit == "1" else f", {_unit_name(trend.unit)}"
     panel.set_ylabel(f"{trend.metric}{unit}\n({kind_of(trend)})", fontsize=8)
     panel.yaxis.set_major_formatter("{x:,.10g}")
     panel.margins(y=0.15)
@@ -191,6 +191,10 @@ def _bar(height: float | None, low: float, high: float) -> str:
 
 
 def _value(trend: Trend, value: float) -> str:
-    unit = "" if trend.unit == "1" else f" {trend.unit}"
-    estimate = trend.estimator or ""
-    return f"{value_text(Number(value, trend.unit, trend.kind, estimate))}{unit}"
+    number = Number(value, trend.unit, trend.kind, trend.estimator)
+    unit = "" if trend.unit in SCALED | {"1"} else f" {_unit_name(trend.unit)}"
+    return f"{value_text(number)}{unit}"
+
+
+def _unit_name(unit: str) -> str:
+    return "bytes" if unit == "byte" else unit

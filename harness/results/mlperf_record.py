@@ -4,10 +4,10 @@ from pathlib import Path
 from statistics import median
 
 from harness.measure.number import Number
-from harness.results.quality_numbers import quality_numbers
 from harness.results.record import Record
 from harness.results.run_record import make_record
 from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.runs.quality_numbers import quality_numbers
 
 _TIMER = "the device's microseconds times its clock"
 # The time includes the loop, and the copy of the input before each inference. For the bundled

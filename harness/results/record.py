@@ -15,8 +15,10 @@ from harness.model.metric import Metric
 from harness.results.combination import Combination, of_subset
 from harness.runs.layer_profile import LayerProfile
 from harness.runs.mlperf.runner import Window
+from harness.support.ci_job import LONGEST_URL, SAFE_URL
 from harness.support.git_commit import Commit
 from harness.support.memory_map import Load
+from harness.support.printable import printable
 
 SCHEMA = 1
 
@@ -215,6 +217,8 @@ class Record(msgspec.Struct, frozen=True):
     """Measurement windows of the protocol mlperf-tiny."""
     session: Text = ""  # for records without this key
     """The command or the pytest session that made the run. Its runs have the same value."""
+    job: Annotated[str, Meta(pattern=rf"\A({SAFE_URL})?\Z", max_length=LONGEST_URL)] = ""
+    """Address of the page of the CI job that made the run. It is empty outside CI."""
     subset: Subset | None = None
     """Which of the model's vectors ran. It is null if all did."""
     device: DeviceInfo | None = None
@@ -227,6 +231,9 @@ class Record(msgspec.Struct, frozen=True):
     """The bundle that the image came from. It is null if the image was built for this run;
     otherwise `commit` is the commit of the build.
     """
+
+    def __repr__(self) -> str:
+        return printable(f"<Record {self.id}: {self.combination}, {self.verdict}>")
 
     @property
     def combination(self) -> Combination:

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
-from harness.results.printable_texts import printable_texts
 from harness.results.record import SCHEMA, Record
 from harness.results.record_rules import BrokenRuleError, check
 from harness.support.input_file import read_input
+from harness.support.printable_texts import printable_texts
 from harness.support.whole_files import write_files
 
 MAX_RECORD = 64 << 20

@@ -9,12 +9,12 @@ from msgspec import structs
 
 from harness.errors import HarnessError, InfrastructureError
 from harness.results import mlperf_record, run_record
-from harness.results.printable_texts import printable_texts
 from harness.results.record import Record
 from harness.results.record_file import read_record, to_json, write_record
 from harness.runs.device_under_test import AnyRun
 from harness.runs.link_run import Run
 from harness.runs.mlperf.mlperf_run import MlperfRun
+from harness.support.printable_texts import printable_texts
 from harness.support.user_folders import RESULTS
 from harness.workspace import Workspace
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from harness.model.graph import Graph
 from harness.model.tensor_block import pack, unpack
 from harness.runs.divergence import check_same_answer
 from harness.target.target_file import Target
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Array = np.ndarray[Any, Any]
 
@@ -66,6 +69,16 @@ class Profile:
     def total(self) -> int:
         """The ticks of all layers."""
         return sum(layer.ticks for layer in self.layers)
+
+    def __repr__(self) -> str:
+        return f"<Profile of {len(self.layers)} layers: {self.total:,} ticks>"
+
+    def to_frame(self) -> "DataFrame":
+        """Return the layers as a pandas table, a row for each; the index is their number."""
+        import pandas as pd  # noqa: PLC0415 - slow
+
+        rows = [msgspec.structs.asdict(layer) for layer in self.layers]
+        return pd.DataFrame(rows, columns=LayerProfile.__struct_fields__).set_index("layer")
 
 
 def profile_of(

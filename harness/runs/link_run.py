@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from harness.measure.cycles.estimate import Estimate
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.float_tolerance import settled
 from harness.measure.layer_difference import LayerDifference
+from harness.measure.number import Number
 from harness.measure.quality import chance_of, details_of, quality_of
 from harness.measure.subset import Subset
 from harness.model.folder import Model
@@ -34,7 +35,13 @@ from harness.model.graph import Graph
 from harness.model.vectors import Vectors
 from harness.runs.device_under_test import quality_failures, raise_failures
 from harness.runs.layer_profile import Profile
+from harness.runs.run_display import html_of
+from harness.runs.run_numbers import numbers_of
+from harness.runs.run_text import described
 from harness.target.target_file import Target
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Array = npt.NDArray[Any]
 
@@ -98,6 +105,33 @@ class Run:
     subset: Subset | None = None
     device: DeviceInfo | None = None
     recoveries: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Run of {described(self)}>"
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the model passes on this target: `failures` has no reason."""
+        return not self.failures()
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Number]:
+        """All numbers of the run by name, as in its Record: value, unit and kind."""
+        return numbers_of(self)
+
+    def to_frame(self) -> "DataFrame":
+        """Return a pandas table with a row for each vector; the index is the vector's number.
+
+        The columns: `label`, the `answer` of the device and that of `golden`, if there are labels;
+        `differing` bytes; `instructions` or `cycles`; and `latency` in seconds if the clock of a
+        board is known. An answer is a class, a real value, or the score that the metric compares.
+        """
+        from harness.runs.run_frame import frame_of  # noqa: PLC0415 - pandas
+
+        return frame_of(self)
 
     def number(self, index: int) -> int:
         """Return the number of the vector at `index` in the model's file."""

@@ -1,6 +1,5 @@
 """Serves a virtual board in this process until a signal ends it."""
 
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from harness.errors import ExitCode
 from harness.simulator.chips.chip import DEFAULT_ID
 from harness.simulator.runtime_folder import Registration
+from harness.simulator.serve_document import VirtualServeDocument
 from harness.simulator.server import Server
 from harness.simulator.virtual_board import Board
 
@@ -64,14 +64,14 @@ def serve(
         )
         try:
             server = Server(board, registration, probe_id, stop.set)
-            announcement = {
-                "probe": probe_id,
-                "port": server.announcement.port,
-                "chip": setup.chip,
-                "board": board.chip.board,
-                "socket": str(registration.socket),
-                "meter": server.announcement.meter,
-            }
+            announcement = VirtualServeDocument(
+                probe=probe_id,
+                port=server.announcement.port,
+                chip=setup.chip,
+                board=board.chip.board,
+                socket=str(registration.socket),
+                meter=server.announcement.meter,
+            )
             _announce(announcement, setup.advice, as_json=as_json, ready=ready)
             if with_stdin:
                 threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
@@ -87,23 +87,20 @@ def serve(
 
 
 def _announce(
-    announcement: dict[str, str], advice: str, *, as_json: bool, ready: Path | None
+    announcement: VirtualServeDocument, advice: str, *, as_json: bool, ready: Path | None
 ) -> None:
-    line = json.dumps(announcement)
     if ready is not None:
         partial = ready.with_suffix(".partial")
-        partial.write_text(line)
+        partial.write_text(announcement.line)
         partial.replace(ready)
     if as_json:
-        print(line, flush=True)
+        print(announcement.line, flush=True)
     else:
-        parts = "".join(
-            f"  {name:5} {announcement[name]}\n"
-            for name in ("probe", "port", "meter")
-            if announcement[name]
-        )
-        command = f"{advice.format(**announcement)}\n" if advice else ""
-        print(f"{announcement['board']}\n{parts}{command}Ctrl-C ends it", flush=True)
+        lines = {name: getattr(announcement, name) for name in ("probe", "port", "meter")}
+        parts = "".join(f"  {name:5} {value}\n" for name, value in lines.items() if value)
+        command = advice.format(probe=announcement.probe, port=announcement.port)
+        end = f"{command}\n" if command else ""
+        print(f"{announcement.board}\n{parts}{end}Ctrl-C ends it", flush=True)
 
 
 def _wait_for_end(stop: threading.Event, board: Board) -> None:

@@ -9,46 +9,60 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
-from harness.errors import ExitCode, HarnessError
-from harness.support.end_signals import EndSignal, raised_signals
+from harness.errors import ExitCode, HarnessError, InfrastructureError
+from harness.support.end_signals import InterruptionError, raised_signals
+from harness.support.json_output import JsonOutput
 from harness.support.terminal import shown_output
 from harness.support.uncaught import explain
 
 
-def guarded(name: str, command: Callable[[], int], logs: Callable[[], Path | None]) -> int:
+def guarded(
+    name: str,
+    command: Callable[[], int],
+    logs: Callable[[], Path | None],
+    output: JsonOutput | None = None,
+) -> int:
     """Run `command` and return its exit code; print why it failed, after the `name`.
 
-    A defect's traceback goes to the folder `logs`.
+    A defect's traceback goes to the folder `logs`. With an `output`, the error is a document, too.
     """
     _repair_streams()
     with shown_output(), raised_signals():
-        return _guarded(name, command, logs)
+        return _guarded(name, command, logs, output)
 
 
-def _guarded(name: str, command: Callable[[], int], logs: Callable[[], Path | None]) -> int:
+def _guarded(
+    name: str,
+    command: Callable[[], int],
+    logs: Callable[[], Path | None],
+    output: JsonOutput | None,
+) -> int:
     try:
         code = command()
-    except EndSignal as error:
-        _complain(f"{name}: {error}")
-        code = error.exit_code
-    except KeyboardInterrupt:
-        _complain(f"{name}: interrupted")
-        code = ExitCode.INTERRUPTED
+    except KeyboardInterrupt as error:
+        ended = InterruptionError(error)
+        _complain(name, ended, output)
+        code = ended.exit_code
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # rich ends like this
             return ExitCode.PIPE_CLOSED
         _flush(name, ExitCode.PASSED)  # argparse, after --help or a wrong option
         raise
     except Exception as error:  # the boundary: nothing above can say more
-        code = _reported(name, error, logs)
+        code = _reported(name, error, logs, output)
     return _flush(name, code)
 
 
-def _reported(name: str, error: Exception, logs: Callable[[], Path | None]) -> ExitCode:
+def _reported(
+    name: str,
+    error: Exception,
+    logs: Callable[[], Path | None],
+    output: JsonOutput | None,
+) -> int:
     if isinstance(error, BrokenPipeError) and _is_broken(sys.stdout):
         return ExitCode.PIPE_CLOSED
     explained = explain(error, None if isinstance(error, HarnessError) else logs())
-    _complain(f"{name}: {explained}")
+    _complain(name, explained, output)
     return explained.exit_code
 
 
@@ -70,9 +84,12 @@ def _repair_streams() -> None:
             getattr(sys, stream).reconfigure(errors="backslashreplace")
 
 
-def _complain(text: str) -> None:
+def _complain(name: str, error: HarnessError, output: JsonOutput | None = None) -> None:
     with suppress(OSError):  # nobody reads the standard error
-        print(text, file=sys.stderr, flush=True)
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+    if output:
+        with suppress(OSError):  # nobody reads the output either; the message has been written
+            output.complain(error)
 
 
 def _flush(name: str, code: int) -> int:
@@ -83,7 +100,8 @@ def _flush(name: str, code: int) -> int:
         _discard(sys.stdout)  # the reader has seen enough, and the command has ended
     except OSError as error:
         _discard(sys.stdout)
-        _complain(f"{name}: standard output: cannot be written: {error.strerror}")
+        what = f"cannot be written: {error.strerror}"
+        _complain(name, InfrastructureError(what, where="standard output"))
         return code or ExitCode.INFRASTRUCTURE
     return code
 

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from harness.errors import ExitCode, HarnessError
+
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -13,7 +15,19 @@ class EndSignal(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"ended by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
+        self.exit_code = ExitCode(128 + number)
+
+
+class InterruptionError(HarnessError):
+    """What ended the command: Ctrl-C, or a signal that asks for the end."""
+
+    def __init__(self, cause: KeyboardInterrupt) -> None:
+        if isinstance(cause, EndSignal):
+            super().__init__(str(cause))
+            self.exit_code = cause.exit_code
+        else:
+            super().__init__("interrupted")
+            self.exit_code = ExitCode.INTERRUPTED
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from msgspec import Meta
 from harness.support.printable import printable
 
 _DEADLINE = 10.0  # seconds
+_MOST_ANCESTORS = 1000
 _TRUST = "git config --global --add safe.directory"  # git's advice on another user's repository
 _NO_BRANCH = "HEAD"  # git's name for "no branch"
 
@@ -67,6 +68,27 @@ def git(root: Path, *command: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def commit_named(root: Path, revision: str) -> str:
+    """Return the hash of the commit that `revision` names, such as `HEAD~1` or a tag.
+
+    Empty if git does not know it, or without git or a repository.
+    """
+    if revision.startswith("-") or "\0" in revision:  # an option of git; no argument at all
+        return ""
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def ancestors(root: Path, commit: str) -> list[str]:
+    """Return the hashes of the commits before `commit`, the nearest ones first."""
+    try:
+        return git(root, "rev-list", f"--max-count={_MOST_ANCESTORS}", commit).split()[1:]
+    except (OSError, subprocess.SubprocessError):
+        return []
 
 
 def branch_of(root: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 # Python's own `int` and `float` also read 1_000, nan, inf and the digits of every script.
 _WHOLE = re.compile(r"[-+]?[0-9]+")
 _REAL = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+) ?%")
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+")
 _DIGITS = 40  # characters; no range needs more
 
@@ -37,6 +38,16 @@ def number(least: float, most: float) -> Callable[[str], float]:
         return value
 
     return read
+
+
+def percentage(text: str) -> float:
+    """Read a share from 0 % to 100 %, such as `0.1%`; return it as a number from 0 to 1."""
+    match = _PERCENT.fullmatch(text.strip()) if len(text) <= _DIGITS else None
+    if match is None or float(match[1]) > 100:  # noqa: PLR2004 - percent
+        raise argparse.ArgumentTypeError(
+            f"{text[:_DIGITS]!r} is not a percentage from 0% to 100%, such as 0.1%"
+        )
+    return float(match[1]) / 100
 
 
 def address(text: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from harness.support import supervisor
+from harness.support.details import detail_command
 
 _STOP_DEADLINE = 5.0  # seconds
 
@@ -36,6 +37,7 @@ class OwnedProcess:
         descriptors: Sequence[int] = (),
         scratch: Path | None = None,
     ) -> None:
+        detail_command(command, getattr(log, "name", None))
         self._scratch = scratch
         reading, self._life = os.pipe()
         arguments = [str(reading), str(scratch or ""), " ".join(map(str, descriptors)), *command]

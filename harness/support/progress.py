@@ -1,6 +1,5 @@
 """What is being done now: a live display on a terminal, a line every few seconds elsewhere."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,9 @@ from harness.support.progress_step import Step
 from harness.support.terminal import shown
 
 
-class _View(Protocol):
+class View(Protocol):
+    """What the steps are shown on."""
+
     def show(self, steps: Sequence[Step]) -> None:
         """Show `steps`, from the outermost to the innermost."""
 
@@ -28,7 +29,8 @@ class Progress:
 
     On a terminal, a live display shows them; it is gone when the steps are done. `aside` is
     entered meanwhile. Elsewhere, a line every few seconds shows the current step; the first one
-    comes after `patience` seconds. With `quiet`, only warnings are written.
+    comes after `patience` seconds. With `quiet`, only warnings are written. A `view` shows them
+    instead, wherever it likes.
     """
 
     def __init__(
@@ -37,18 +39,22 @@ class Progress:
         *,
         patience: float = INTERVAL,
         quiet: bool = False,
+        view: View | None = None,
         aside: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._quiet = quiet
         self._steps: list[Step] = []
-        self._view: _View
-        if not quiet and _is_live(stream):
+        self._view: View
+        if view is not None:
+            self._view = view
+        elif not quiet and is_live(stream):
             from harness.support.live_progress import LiveProgress  # noqa: PLC0415 - rich
 
             self._view = LiveProgress(stream, clock, aside)
         else:
-            self._view = ProgressLog(stream, clock, math.inf if quiet else patience)
+            self._view = ProgressLog(stream, clock, patience)
 
     @contextmanager
     def step(self, text: str, total: int = 0, unit: str = "") -> Iterator[Callable[[], None]]:
@@ -74,21 +80,35 @@ class Progress:
 
     def warn(self, text: str) -> None:
         """Show a line that the user should know of."""
-        self._view.write(f"harness: {shown(text)}")
+        self.write(f"harness: {text}")
+
+    def write(self, text: str) -> None:
+        """Show lines that stay."""
+        self._view.write(shown(text))
 
     def postpone(self) -> None:
         """Wait again with the next line of a log, because others have written something."""
         self._view.postpone()
 
+    @contextmanager
+    def shown_on(self, view: View) -> Iterator[None]:
+        """Show the steps and write the lines on `view` meanwhile."""
+        before, self._view = self._view, view
+        try:
+            yield
+        finally:
+            self._view = before
+
     def _show(self) -> None:
-        self._view.show(tuple(self._steps))
+        if not self._quiet:
+            self._view.show(tuple(self._steps))
 
 
 def _advance(step: Step) -> None:
     step.done += 1
 
 
-def _is_live(stream: IO[str]) -> bool:
+def is_live(stream: IO[str]) -> bool:
     """Tell whether `stream` is a terminal that can show a live display.
 
     rich would believe FORCE_COLOR, and write control characters into a log.

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import InfrastructureError
+from harness.support.details import detail_command
 
 DEADLINE = 15.0
 """Seconds for a tool to print its version; on a busy machine it takes a few."""
@@ -47,6 +48,7 @@ def output_of(
     Raises `InfrastructureError` if it cannot be started, fails, or does not end in time. Then all
     processes that it started are killed: they would hold its output open.
     """
+    detail_command(command)
     try:
         process = subprocess.Popen(
             command,

@@ -9,6 +9,7 @@ import msgspec
 
 from harness.support import bundled_files
 from harness.support.memory_map import Address, Load, Memory, Region, Size
+from harness.support.printable import printable
 from harness.support.toml_file import Section
 from harness.target.chip_needs import ChipId, IdWords, ImageNeeds, Write
 
@@ -265,6 +266,10 @@ class Target(TargetFile, frozen=True, kw_only=True):
     path: Path
     doubt: str = ""
     """What is not known of a derived target, and may keep it from starting."""
+
+    def __repr__(self) -> str:
+        kind = self.board.__struct_config__.tag
+        return printable(f"<Target {self.name}: {self.mcu.name} ({self.mcu.core}), {kind}>")
 
     @property
     def file_name(self) -> str:

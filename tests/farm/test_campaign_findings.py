@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from tests.farm.campaign import __main__ as program
 from tests.farm.campaign import findings
+from tests.farm.campaign.campaign import Campaign
 from tests.support.farm import Farm
 from tests.support.tcp_clients import process_of
 from tests.support.year import year
@@ -79,3 +81,22 @@ def test_errors_are_named_without_what_varies_in_them() -> None:
     )
     assert list(findings.named(output)) == ["probe N: gone", "place N: held"]
     assert list(findings.named("harness: it failed\n")) == []
+
+
+def test_a_campaign_that_ends_early_tells_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ended(campaign: Campaign, *_: object) -> None:
+        campaign.findings.append("a board was shared")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Campaign, "run", ended)
+    monkeypatch.setattr("tests.farm.campaign.__main__.labgrid_programs.why_not", str)
+    monkeypatch.setattr("tests.farm.campaign.__main__.postgres.why_not", str)
+    monkeypatch.setattr("tests.farm.campaign.__main__.signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["campaign"])
+    with pytest.raises(KeyboardInterrupt):
+        program.main()
+    *_, found, last = capsys.readouterr().out.splitlines()
+    assert found == "FOUND a board was shared"
+    assert last.endswith(" s, 1 finding")

@@ -11,9 +11,11 @@ import pytest
 
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.session_name import own_name
+from harness.cli.doctor import run_checks
 from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.results.record_file import read_record, write_record
+from harness.workspace import Workspace
 from tests.support import labgrid_programs
 from tests.support.farm import Farm, free_ports, target_file
 from tests.support.processes import until
@@ -105,7 +107,7 @@ def test_every_place_is_checked_and_a_busy_one_is_named(
     assert exporter == {"name": "pi-1", "present": True, "resources": [], "unavailable": []}
     assert main(["farm", "status"]) == ExitCode.PASSED
     table = " ".join(capsys.readouterr().out.split())
-    assert f"{taken} {_USER} pi-1 none not checked since 20" in table
+    assert f"{taken} {_USER} none not checked on pi-1 since 20" in table
     assert "✗ exporter pi-1 offers nothing for it" in table
 
 
@@ -151,6 +153,13 @@ def test_a_coordinator_that_is_down_is_an_infrastructure_error(
     assert main(["farm", command, f"--coordinator={address}"]) == ExitCode.INFRASTRUCTURE
     assert time.monotonic() - begin < 60
     assert f"coordinator {address}: cannot be reached" in capsys.readouterr().err
+
+
+def test_doctor_asks_the_coordinator(farm: Farm, workspace: Path) -> None:
+    machine, _ = run_checks(Workspace(workspace), ["virtual-stm32"])
+    (coordinator,) = (check for check in machine if check.subject.startswith("coordinator"))
+    assert (coordinator.ok, coordinator.detail) == (True, "4 places")
+    assert coordinator.subject.endswith(farm.address)
 
 
 def test_a_place_of_an_unknown_target_says_how_to_name_it(

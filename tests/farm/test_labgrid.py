@@ -18,6 +18,7 @@ from harness.board.labgrid.acquiring import Wanted
 from harness.board.labgrid.coordinator import Coordinator
 from harness.board.labgrid.place_choice import PlaceChoice
 from harness.board.labgrid.session_name import own_name
+from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError, InputError
 from tests.support import labgrid_programs
@@ -115,6 +116,27 @@ def test_a_run_at_a_place_is_the_run_on_the_desk(farm: Farm, workspace: Path) ->
     opened = [each["line"] for each in farm.sessions("board-0") if each["what"] == "open"]
     assert "serial" in opened
     assert "probe" in opened
+
+
+@pytest.mark.parametrize(
+    ("where", "shown"),
+    [("", "place board-0"), ("probe 1", "place board-0: probe 1"), ("place board-0", None)],
+)
+def test_an_error_of_a_board_names_its_place(
+    where: str,
+    shown: str | None,
+    farm: Farm,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fails(*_: object) -> None:
+        raise InfrastructureError("it failed", where=where)
+
+    monkeypatch.setattr(PyocdBoard, "start", fails)
+    options = ["--target=board-0", f"--coordinator={farm.address}"]
+    assert run(workspace, *options) == ExitCode.INFRASTRUCTURE
+    assert f"{shown or where}: it failed" in capsys.readouterr().err
 
 
 def test_a_place_that_is_deleted_while_a_session_waits_is_named(

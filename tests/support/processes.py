@@ -28,6 +28,20 @@ def processes(text: str) -> dict[int, str]:
     return found
 
 
+def marked(mark: str) -> dict[int, str]:
+    """Return the command lines of the processes with `NAME=value` in their environment."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0")
+            line = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended meanwhile
+        if mark.encode() in variables and line:  # a process that has ended has no command line
+            found[int(folder.name)] = line.replace(b"\0", b" ").decode(errors="replace")
+    return found
+
+
 def cpu_seconds(number: int) -> float:
     """Return how long a process has computed."""
     fields = Path(f"/proc/{number}/stat").read_text().rpartition(") ")[2].split()

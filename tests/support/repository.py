@@ -4,10 +4,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -21,7 +19,6 @@ from harness.model.graph import Graph
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.runs.link_dut import LinkDut
-from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.workspace import Workspace
 from tests.support.devices import opened
@@ -83,8 +80,7 @@ class Repository:
         if arguments[0] in {"run", "build"} and "--target" not in arguments:
             arguments = (*arguments, "--target", "qemu-stm32")
         self.capsys.readouterr()
-        with patch("harness.cli.main.Progress", partial(Progress, quiet=True)):
-            code = main(arguments)
+        code = main(("--no-progress", *arguments))
         return code, self.capsys.readouterr().err
 
     def run(self, engine: str = "misbehaving", *arguments: str) -> tuple[int, str]:

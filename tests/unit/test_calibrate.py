@@ -7,6 +7,7 @@ import pytest
 from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.measure.cycles.calibrate import Calibration, Comparison, read_reference
+from tests.support.documents import printed_document
 from tests.support.programs import program
 
 # movs r0,#100; bx-free loop between two functions: subs r0,#1; bne .-2
@@ -38,6 +39,10 @@ def test_a_table_is_printed(
     rows = [line.split() for line in output.splitlines()]
     assert ["loop", "200", str(CYCLES), str(CYCLES), "+0.0%"] in rows
     assert ["high", "200", str(CYCLES), str(2 * CYCLES), "-50.0%"] in rows
+    assert calibrate(folder, reference, "--json") == ExitCode.PASSED
+    document = printed_document(capsys)
+    assert [each["error"] for each in document["programs"]] == pytest.approx([0, -0.5])
+    assert document["within_10_percent"] == 1
     assert "mean absolute error 25.0%" in output
     assert "1 of 2 within 10 %" in " ".join(output.split())
     assert max(map(len, output.splitlines())) <= 80

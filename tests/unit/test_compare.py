@@ -3,6 +3,7 @@
 import io
 import random
 import re
+import subprocess
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -110,8 +111,10 @@ def test_what_is_better_one_way_is_worse_the_other(name: str, old: int, new: int
     assert back.difference == -there.difference
 
 
-def test_wall_times_are_not_compared() -> None:
-    assert "wall" not in {each.name for each in compare(run(0), run(1)).deltas}
+@pytest.mark.parametrize("name", ["wall", "flash_left", "instructions_spread"])
+def test_the_host_and_what_follows_from_other_numbers_are_not_compared(name: str) -> None:
+    old, new = (with_numbers(run(), **{name: Number(each, "1", "exact")}) for each in (1, 2))
+    assert name not in {each.name for each in compare(old, new).deltas}
 
 
 def test_every_metric_that_is_known_has_its_own_unit() -> None:
@@ -329,8 +332,36 @@ def test_the_table_fits_80_columns_and_is_silent_about_what_is_the_same() -> Non
     assert " stack " not in text
     assert "the same: " in text
     assert "worse" in text
-    same = shown(old, old)
-    assert len(same.strip().splitlines()) == 4
+    heading, *runs, provenance, equal = shown(old, old).splitlines()
+    assert heading == "virtual-stm32, faces (cmsis-nn, gcc -O2)"
+    assert [line.strip()[:5] for line in runs[::2]] == ["old: ", "new: "]
+    assert provenance == "the image is the same, byte for byte"
+    assert equal.startswith("the same: ")
+
+
+def test_the_heading_names_both_runs() -> None:
+    old, new = run(1), run(2, day=40)
+    told = " ".join(shown(old, new).split())
+    for which, record, day in (("old", old, "2026-01-01"), ("new", new, "2026-02-10")):
+        assert record.commit is not None
+        commit = f"commit {record.commit.hash[:10]}, branch main"
+        assert f"{which}: {record.id}, {day} 02:00, {commit}" in told
+
+
+def test_statistics_are_one_line_and_small_changes_come_last() -> None:
+    old = run()
+    ticks = {name: old.numbers[f"instructions_{name}"].value for name in ("median", "min", "max")}
+    new = old
+    for name, value in ticks.items():
+        new = with_value(new, f"instructions_{name}", value * 1.02)
+    new = with_value(new, "flash", old.numbers["flash"].value + 1)
+    lines = shown(old, new).splitlines()
+    (row,) = [number for number, line in enumerate(lines) if "instructions_" in line]
+    assert lines[row].split()[:2] == ["worse", "instructions_median"]
+    assert lines[row + 1].strip() == "min, max: +2.0 %"
+    small = "small: flash 18,208 → 18,209, +1 (+0.0055 %), worse"
+    assert small in lines
+    assert lines.index(small) > row
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -408,6 +439,33 @@ def test_runs_are_found_by_what_people_call_them(tmp_path: Path) -> None:
     assert ids(first.commit.hash[:8]) == [first.id]
     assert ids("last") == ids("main") == [second.id]
     assert ids(str(place.runs)) == [first.id, second.id]
+
+
+def git(root: Path, *command: str) -> str:
+    author = ["-c", "user.name=N", "-c", "user.email=n@example.com"]
+    return subprocess.check_output(["git", "-C", str(root), *author, *command], text=True).strip()
+
+
+def test_a_revision_of_git_names_a_commit(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--initial-branch=trunk")
+    commits = []
+    for number in range(3):
+        git(tmp_path, "commit", "--quiet", "--allow-empty", f"--message={number}")
+        commits.append(git(tmp_path, "rev-parse", "HEAD"))
+    git(tmp_path, "tag", "--annotate", "v1", "--message=v1", commits[0])
+    first, second = (
+        with_part(run(number, day=number), "commit", hash=commits[number]) for number in (0, 1)
+    )
+    place = workspace(tmp_path, first, second)
+    for name in ("v1", "HEAD~2", "trunk^^"):
+        assert [record.id for record in find_runs(name, "", place)] == [first.id], name
+    assert [record.id for record in find_runs("HEAD~1", "", place)] == [second.id]
+    with pytest.raises(InputError, match=f"no run has the commit {commits[2][:10]}") as caught:
+        find_runs("HEAD", "", place)
+    assert caught.value.remedy == f"the nearest commit before it with a run is {commits[1][:10]}"
+    for wrong in ("--all", "HEAD~9", "v1:", "\0"):
+        with pytest.raises(InputError, match="not a file, run, branch or commit"):
+            find_runs(wrong, "", place)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.golden import interpreters
 from harness.image.toolchain import find_gcc
+from harness.report.json_documents.machine_documents import Check
 from harness.simulator.board_process import VirtualBoard
 from harness.workspace import Workspace
+from tests.support.farm import free_ports
 
 
 @pytest.fixture(autouse=True)
@@ -187,3 +190,31 @@ def test_without_an_interpreter_for_golden_the_extra_is_named(
     assert not golden.ok
     assert "pip install 'tinyml-harness[golden]'" in golden.remedy
     assert "golden" not in target.detail  # models with stored golden run
+
+
+def test_a_farm_is_checked_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def found(workspace: Path) -> dict[str, Check]:
+        machine, _ = doctor.run_checks(Workspace(workspace), ["virtual-stm32"])
+        return {check.subject: check for check in machine}
+
+    monkeypatch.delenv("LG_COORDINATOR", raising=False)
+    checks = found(tmp_path)
+    assert checks["gRPC for farms"].ok
+    assert not any("coordinator" in subject for subject in checks)
+
+    address = f"127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("LG_COORDINATOR", address)
+    coordinator = found(tmp_path)[f"coordinator {address}"]
+    assert not coordinator.ok
+    assert "cannot be reached" in coordinator.detail
+    assert "does labgrid-coordinator run there?" in coordinator.remedy
+
+    def no_package(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "package_version", no_package)
+    missing = found(tmp_path)["gRPC for farms"]
+    assert (missing.ok, missing.detail) == (False, "not installed")
+    assert "tinyml-harness[labgrid]" in missing.remedy

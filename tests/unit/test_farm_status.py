@@ -1,5 +1,6 @@
 """The health of boards and the status of places, without a coordinator."""
 
+import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,18 +11,21 @@ import pytest
 
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
+from harness.board.labgrid.session_name import own_name
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
 from harness.measure.core_clock import ClockBounds
 from harness.model.folder import Model, load_model
+from harness.report.farm_table import print_farm
 from harness.results.farm.check_files import read_checks, write_check
-from harness.results.farm.farm_status import FarmStatus, status_of
+from harness.results.farm.farm_status import FarmStatus, LastRecord, status_of
 from harness.results.farm.status_file import read_status, write_status
 from harness.results.record_file import read_record, write_record
 from harness.runs.check.check_result import BoardCheck, CheckLine
 from harness.runs.check.place_target import target_of
 from harness.simulator.board_process import VirtualBoard
 from harness.support.bundled_files import bundled
+from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 from tests.unit.test_report import RECORDS, Page
 
@@ -196,6 +200,59 @@ def test_holders_and_reservations_are_shown() -> None:
     assert datetime.fromisoformat(held.changed).timestamp() == 1e9
 
 
+def ended_holder() -> str:
+    """Return the name of a session of this user on this machine, whose process has ended."""
+    user, _, process = own_name().partition(":")
+    if not process:
+        pytest.skip("without /proc, nothing proves that a process has ended")
+    return f"{user}:{process.replace(f'{os.getpid()}-', f'{os.getpid()}-9', 1)}"
+
+
+def test_a_holder_that_is_gone_and_a_place_without_an_exporter_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    offered = (resource("pi-0", "a", "probe"), resource("pi-0", "c", "probe"))
+    farm = status(
+        place_of("a", Match("pi-0", "a", "*"), holder=ended_holder()),
+        place_of("b", Match("pi-1", "b", "*")),
+        place_of("c", Match("pi-0", "c", "*"), holder=own_name()),
+        resources=offered,
+    )
+    gone, unreachable, living = farm.places
+    assert (gone.holder_is_gone, unreachable.holder_is_gone, living.holder_is_gone) == (
+        True,
+        False,
+        False,
+    )
+    print_farm(farm, Terminal())
+    words = " ".join(capsys.readouterr().out.split())
+    assert "holder is gone, swept" in words
+    assert "b no exporter" in words
+    assert words.count("since 2001") == 1
+
+
+def test_the_status_fits_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    places = status(
+        place_of("nucleo-1", Match("pi-1", "a", "*"), holder="desk-3/anna:4242-1-abc-7"),
+        place_of("nrf52840-dk", Match("pi-1", "a", "*"), reserved="TOKEN"),
+        resources=(resource("pi-1", "a", "probe"),),
+    ).places
+    run = LastRecord("x", "2026-11-29T13:05:00+00:00", "nucleo-f429zi", "digits", "passed")
+    tags = {"chip": "stm32f429xi", "target": "nucleo-f429zi"}
+    known = {"health": check_of("nucleo-1", WRONG), "last_record": run, "tags": tags}
+    full = [msgspec.structs.replace(place, **known) for place in places]
+    print_farm(FarmStatus("", "", full), Terminal())
+    out = capsys.readouterr().out
+    heading, rule, *lines = out.strip().splitlines()
+    assert heading.split() == ["place", "used", "by", "last", "run", "health"]
+    assert all(len(line) <= 80 for line in [rule, *lines])
+    health = heading.index("health")
+    assert any(line[health:].startswith("✗ line: 9 damaged") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("resources", "problem"),
     [
@@ -259,7 +316,7 @@ def test_the_report_shows_boards_without_a_network(
     assert main(["report", f"--markdown={summary}"]) == ExitCode.PASSED
     words = shown(folder)
     assert "Boards 1 not healthy" in words
-    assert "board-0 free ✗ pi-0 pi-0 is absent" in words
+    assert "board-0 no exporter ✗ pi-0 pi-0 is absent" in words
     assert "board-1 <b>anna</b>@desk-3 since 2001-09-0" in words
     assert "line: 9 damaged frames and more → check the cable" in words
     assert "what the coordinator farm:20408 said on" in words

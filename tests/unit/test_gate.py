@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from harness.cli import main
-from harness.cli.judge_commands import passes
+from harness.cli.judge_commands import judgements_of, print_judgements
 from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
 from harness.report.gate_text import failure_text, gate_summary
@@ -152,6 +152,13 @@ def test_what_got_better_is_told_and_fails_nothing(folder: Path) -> None:
     told = "\n".join(gate_summary([judgement], folder))
     assert "better: flash 18,208 → 18,000, -208 (-1.1 %)" in told
     assert f"to tighten the baselines: harness baseline accept {old.id}" in told
+    other = with_part(with_value(old, "flash", 18_000), "image", optimize="-Os")
+    several = [judgement, judge(folder, other)]
+    told = "\n".join(gate_summary(several, Path("b")))
+    assert told.endswith(
+        f'accept \\\n    {old.id} \\\n    {old.id} \\\n    --baseline=b --because "…"\n'
+        "baselines in b: 2 passed"
+    )
 
 
 def test_another_model_fails_though_it_is_no_worse_unless_budgets_say_otherwise(
@@ -362,9 +369,10 @@ def test_the_exit_code_tells_a_regression(
     accept([run()], BECAUSE, folder)
     gate = Gate(folder, Workspace(folder.parents[1]))
     runs = folder.parents[1] / "reports" / "runs"
-    assert passes(gate, [write_record(run(), runs)])
     worse = structs.replace(with_value(run(), "flash", 99_999), id="worse")
-    assert not passes(gate, [write_record(worse, runs)])
+    judgements = judgements_of(gate, [write_record(each, runs) for each in (run(), worse)])
+    assert [judgement.fails for judgement in judgements] == [False, True]
+    print_judgements(judgements, gate.folder)
     assert "flash 18,208 → 99,999" in capsys.readouterr().out
     assert ExitCode.REGRESSION not in {
         ExitCode.PASSED,

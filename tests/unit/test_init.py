@@ -17,7 +17,7 @@ from tests.support.models import ROOT
 from tests.support.other_user import as_user, give, needs_user
 
 MODEL = f"models/{EXAMPLE}"
-GITHUB, GITLAB = ".github/workflows/harness.yml", ".gitlab-ci.yml"
+GITHUB, GITLAB, JENKINS = ".github/workflows/harness.yml", ".gitlab-ci.yml", "Jenkinsfile"
 FILES = {
     ".gitignore",
     GITHUB,
@@ -50,12 +50,10 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def commands(ci_file: Path) -> list[list[str]]:
-    """Return the commands of a CI file after the installation."""
-    lines = re.findall(
-        r"^ *- (?:run: )?((?:pytest|harness) .*|harness \w+)$", ci_file.read_text(), re.M
-    )
-    return [shlex.split(os.path.expandvars(line)) for line in lines]
+def commands(jenkinsfile: Path) -> list[list[str]]:
+    """Return the commands of a Jenkinsfile that run the models and write the report."""
+    lines = re.findall(r"(?:pytest|harness report)[^|'\n]*", jenkinsfile.read_text())
+    return [shlex.split(line) for line in lines if "//" not in line and " and " not in line]
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -83,32 +81,28 @@ def test_a_new_folder_gets_every_part(folder: Path, capsys: CAPTURE) -> None:
     assert "\n# I have a ...\n" in "\n" + (ROOT / "docs" / "adding.md").read_text()
 
 
-@pytest.mark.parametrize("ci", ["github", "gitlab"])
-def test_the_commands_of_a_ci_file_are_those_of_the_page(
-    ci: str, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "$GITHUB_STEP_SUMMARY")
+def test_the_ci_files_give_inputs_that_the_action_and_the_component_have(folder: Path) -> None:
     yaml = pytest.importorskip("yaml")
-    assert main(["init", "--ci", ci]) == 0
-    file = folder / (GITHUB if ci == "github" else GITLAB)
-    assert "models" in str(yaml.safe_load(file.read_text()))
-    assert "pip install 'tinyml-harness[clang]'" in file.read_text()
-    page = (ROOT / "docs" / "nightly.md").read_text()
-    found = commands(file)
+    assert main(["init", "--ci=github"]) == 0
+    assert main(["init", "--ci=gitlab"]) == 0
+    (job,) = yaml.safe_load((folder / GITHUB).read_text())["jobs"].values()
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    assert job["steps"][0]["with"]["fetch-depth"] == 0
+    assert set(job["steps"][1]["with"]) <= set(action["inputs"])
+    (included,) = yaml.safe_load((folder / GITLAB).read_text())["include"]
+    template = ROOT / "templates" / "models" / "template.yml"
+    spec, _ = yaml.safe_load_all(template.read_text())
+    assert set(included["inputs"]) <= set(spec["spec"]["inputs"])
+    assert f"/{template.parent.name}@" in included["component"]
+
+
+def test_what_it_writes_passes_and_only_that_is_committed(folder: Path) -> None:
+    """The commands of a CI file pass in the new folder. git ignores what they leave."""
+    assert main(["init", "--ci=jenkins"]) == 0
+    git(folder, "init")
+    found = commands(folder / JENKINS)
     assert [command[0] for command in found] == ["pytest", "harness"]
     for command in found:
-        for word in command:
-            assert word in page
-
-
-def test_what_it_writes_passes_and_only_that_is_committed(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commands of the CI file pass in the new folder. git ignores what they leave."""
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "reports" / "summary.md"))
-    assert main(["init"]) == 0
-    git(folder, "init")
-    for command in commands(folder / GITHUB):
         done = subprocess.run(
             [sys.executable, "-m", *command],
             env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -122,7 +116,8 @@ def test_what_it_writes_passes_and_only_that_is_committed(
     write(folder / "reports" / "baselines" / "accepted.json", "{}")
     git(folder, "add", "--all")
     listed = git(folder, "ls-files", "-z").split("\0")
-    assert set(listed) - {""} == FILES | {"reports/baselines/accepted.json"}
+    written = FILES - {GITHUB} | {JENKINS}
+    assert set(listed) - {""} == written | {"reports/baselines/accepted.json"}
 
 
 def test_ruff_finds_nothing(folder: Path) -> None:
@@ -216,18 +211,23 @@ def test_lines_that_a_gitignore_lacks_are_named(
     [
         ({}, [], GITHUB),
         ({}, ["--ci=gitlab"], GITLAB),
+        ({}, ["--ci=jenkins"], JENKINS),
+        ({}, ["--ci=none"], None),
+        ({"Jenkinsfile": ""}, [], JENKINS),
+        ({"Jenkinsfile": ""}, ["--ci=none"], JENKINS),
         ({".git/config": '[remote "origin"]\n\turl = git@gitlab.com:a/b.git\n'}, [], GITLAB),
         ({".git/config": '[remote "origin"]\n\turl = git@github.com:a/b.git\n'}, [], GITHUB),
         ({".git/config": "url = https://gitlab.com/a"}, ["--ci=github"], GITHUB),
     ],
 )
 def test_the_ci_file_is_for_the_ci_that_the_repository_uses(
-    there: dict[str, str], options: list[str], expected: str, folder: Path
+    there: dict[str, str], options: list[str], expected: str | None, folder: Path
 ) -> None:
     for name, text in there.items():
         write(folder / name, text)
     assert main(["init", *options]) == 0
-    assert {GITHUB, GITLAB} & set(contents(folder)) == {expected}
+    found = {GITHUB, GITLAB, JENKINS} & set(contents(folder))
+    assert found == ({expected} if expected else set())
 
 
 def test_an_existing_file_of_gitlab_is_kept_and_its_job_is_named(

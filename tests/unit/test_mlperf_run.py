@@ -24,23 +24,25 @@ from harness.model import tflite_file
 from harness.model.folder import Model, load_model
 from harness.model.mlperf_benchmarks import BENCHMARKS, Content, agrees, expected, payload
 from harness.model.quantization import quantize
+from harness.report.json_documents.mlperf_document import MlperfDocument, benchmark_results
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
-from harness.results.quality_numbers import quality_numbers
 from harness.results.record import Record
 from harness.results.record_file import read_record
-from harness.results.recording import record_run
+from harness.results.recording import record_of, record_run
 from harness.runs.bench import open_mlperf_dut
 from harness.runs.mlperf import runner
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.runner import Window
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.mlperf.window_plan import WindowPlan
+from harness.runs.quality_numbers import quality_numbers
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
 from harness.workspace import Workspace
+from tests.support.documents import checked
 from tests.support.mlperf_device import Double, DoubleBoard, channel_of
 from tests.support.models import ROOT, few_digits
 
@@ -404,6 +406,19 @@ def test_the_five_are_shown_with_what_was_not_run_and_why(run: MlperfRun) -> Non
     for word in ("kws01", "accuracy ≥ 0.90", "passed", "not run: the line is dead", "AUC ≥ 0.85"):
         assert word in shown
     assert "vww01, ad01, sww01: not run: no model: " in shown
+    results = benchmark_results(outcomes, {"kws01": (record_of(run, Workspace(ROOT)), None)})
+    document = MlperfDocument(
+        target="nucleo-f429zi",
+        passed=False,
+        benchmarks=results,
+        submission=None,
+        errors=[],
+        notes=[],
+    )
+    shown_results = {each["benchmark"]: each for each in checked(document)["benchmarks"]}
+    assert shown_results["kws01"]["outcome"] == "passed"
+    assert shown_results["kws01"]["record"]["protocol"] == "mlperf-tiny"
+    assert shown_results["ic01"]["reasons"] == ["not run: the line is dead"]
 
 
 def capture_of(level: list[int]) -> Capture:
@@ -450,7 +465,8 @@ def test_our_firmware_answers_on_a_virtual_board(
         (["mlperf", "--elf=kws01"], "--elf"),
         (["mlperf", "--elf=xyz01=fw.elf"], "--elf"),
         (["mlperf", "--target=virtual-stm32,qemu-stm32"], "--target"),
-        (["mlperf", "--organization=a/b"], "--organization"),
+        (["mlperf", "--organization=a/b", "--submission=new"], "--organization: "),
+        (["mlperf", "--organization=a"], "--organization: does nothing without --submission"),
         (["mlperf", "--model=digits"], "there is no model for a benchmark"),
         (["mlperf", "--submission=."], "exists already"),
     ],

@@ -67,7 +67,7 @@ def test_state_subgraphs_and_other_signatures_are_shown(
     assert "6 operators, 2 subgraphs" in text
     assert "state   int8 1x4, scale 0.25, zero point 0  'kept'" in text
     assert "not run, as in TFLM: the subgraphs of other signatures, 'train'" in text
-    assert "of which state 4, constants 4 bytes" in text
+    assert " (state: 4), constants 4 bytes" in text
     words = " ".join(text.split())
     assert "keeps a state of 4 bytes from one inference to the next: without recordings" in words
     assert "An application calls nn_reset()" in words

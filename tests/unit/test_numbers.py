@@ -71,11 +71,7 @@ def test_a_number_out_of_range_is_refused_before_anything_starts(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    try:
-        code = main(["run", "--model=digits", option])
-    except SystemExit as end:  # argparse
-        code = end.code  # type: ignore[assignment]
-    assert code == ExitCode.USAGE
+    assert main(["run", "--model=digits", option]) == ExitCode.USAGE
     name = option.partition("=")[0]
     assert f"argument {name}: " in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

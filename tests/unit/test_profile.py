@@ -36,6 +36,7 @@ from harness.target.target_file import Clock, Counter, Target
 from harness.workspace import Workspace
 from tests.support import host
 from tests.support.devices import opened
+from tests.support.documents import printed_document
 from tests.support.graphs import Builder
 from tests.support.models import ROOT
 from tests.support.renode import real_renode
@@ -340,6 +341,11 @@ def test_the_command_prints_a_table_and_draws_a_plot(
     plot = (repository.root / "layers.svg").read_text()
     assert "instructions (exact), " in plot
     assert "FULLY_CONNECTED 1" in plot
+    assert main([*arguments, "layers.svg", "--json"]) == ExitCode.PASSED
+    [profile] = printed_document(repository.capsys)["profiles"]
+    assert sum(layer["ticks"] for layer in profile["layers"]) == profile["total"]
+    assert profile["cycles"]["kind"] == "estimated"
+    assert profile["functions"]
     code, text = repository.harness(*arguments, "layers.svg", "--target", "qemu-stm32")
     assert code == ExitCode.USAGE
     assert "one plot cannot show 2 profiles" in text

@@ -1,6 +1,9 @@
 """The public Python API: what it exports, and that it works without pytest or the command."""
 
+import ast
 import inspect
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +12,21 @@ import numpy as np
 import pytest
 
 import harness
+from harness.results.record_file import read_record
+from tests.support.models import ROOT
+from tests.support.processes import marked, until
 
 PUBLIC = {
     "HarnessError",
     "InfrastructureError",
     "InputError",
     "Model",
+    "Number",
     "Regression",
     "Run",
     "Target",
     "Verdict",
+    "compare",
     "records",
     "run",
 }
@@ -55,9 +63,26 @@ def test_importing_the_package_loads_nothing_slow() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_type_checkers_see_every_public_name() -> None:
+    """They read the imports for type checking only, because the names are loaded at first use."""
+    package = Path(harness.__file__)
+    tree = ast.parse(package.read_text(encoding="utf-8"))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    seen = {alias.name: node.module for node in imports for alias in node.names}
+    assert set(seen) >= PUBLIC
+    assert seen.items() >= harness._HOMES.items()
+    assert (package.parent / "py.typed").exists()
+
+
 def test_a_model_runs_on_a_target_and_its_numbers_are_read(tmp_path: Path) -> None:
-    run = harness.run("virtual-stm32", "faces", root=tmp_path)
+    run = harness.run("virtual-stm32", ROOT / "models" / "faces", root=tmp_path)
     run.check()
+    assert run.passed
+    (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
+    assert record.numbers == run.numbers
+    for thing in (run, run.target, run.model, run.image, record):
+        assert len(repr(thing)) < 150, thing
+        assert repr(thing).isprintable()
     assert run.bytes_differing == 0
     assert len(run.ticks) == len(run.vectors)
     assert run.ticks.min() - run.ticks.max() <= 0  # a difference does not wrap around
@@ -78,3 +103,33 @@ def test_wrong_names_are_input_errors(tmp_path: Path) -> None:
         harness.run("virtual-stm23", "digits", root=tmp_path)
     with pytest.raises(harness.InputError, match="folder of Records"):
         harness.records(tmp_path / "nothing")
+
+
+INTERRUPTED = """
+import harness, pathlib
+try:
+    harness.run("virtual-stm32", "faces", record=True)
+except KeyboardInterrupt:
+    pathlib.Path("interrupted").touch()
+"""
+
+
+def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A notebook interrupts the kernel and all processes of its group, as a terminal does."""
+    (tmp_path / "harness.toml").touch()
+    mark = f"OF_TEST={tmp_path}"
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED],
+        cwd=tmp_path,
+        env={**os.environ, "OF_TEST": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as started:
+        until(lambda: any("harness.simulator" in line for line in marked(mark).values()), 120)
+        os.killpg(started.pid, signal.SIGINT)
+        _, errors = started.communicate(timeout=60)
+    assert started.returncode == 0, errors
+    assert b"Traceback" not in errors
+    assert (tmp_path / "interrupted").exists()
+    assert not (tmp_path / "reports").exists()
+    until(lambda: not marked(mark), 10, lambda: marked(mark))

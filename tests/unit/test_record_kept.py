@@ -17,12 +17,12 @@ from harness.cli.main import main
 from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
 from harness.results import run_record
-from harness.results.printable_texts import printable_texts
 from harness.results.record import Record
 from harness.results.record_file import parse_record, read_record, write_record
 from harness.results.recording import RecordElsewhereError, keep_record
 from harness.results.run_record import record_of
 from harness.support.file_name import check_name
+from harness.support.printable_texts import printable_texts
 from harness.workspace import Workspace
 from tests.support.full_disk import file_size
 from tests.support.repository import Repository

@@ -1,5 +1,6 @@
 """The report, of real records and of ones that want to break it."""
 
+import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from harness.board.device_info import DeviceInfo
@@ -19,6 +22,8 @@ from harness.measure.number import Number
 from harness.report.html_report import render
 from harness.report.junit_properties import properties
 from harness.report.markdown_summary import append_markdown, markdown
+from harness.report.page.page_script import page_script
+from harness.report.page.treemap import HEIGHT, WIDTH, treemap
 from harness.report.report_data import Summary, summarize
 from harness.results.judge.baseline import accept
 from harness.results.judge.gate import Gate
@@ -44,6 +49,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.comments = 0
         self.feed(html)
         self.close()
@@ -62,7 +68,9 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
+        elif self.open[-1:] != ["style"]:
             self.text += data
 
     def handle_comment(self, data: str) -> None:
@@ -122,7 +130,7 @@ def test_real_records_are_a_page_that_needs_nothing_else(store: Store) -> None:
     assert not loaded
     ids = {a["id"] for _, a in page.elements if "id" in a}
     links = {a["href"] for _, a in page.elements if "href" in a}
-    assert links == {f"#{each}" for each in ids}
+    assert links <= {f"#{each}" for each in ids}
 
 
 def test_what_is_wrong_comes_first(store: Store) -> None:
@@ -151,7 +159,7 @@ def test_what_got_worse_says_by_how_much_and_since_when(store: Store) -> None:
 
 def test_what_got_better_is_told_and_what_is_the_same_is_not(store: Store) -> None:
     summary = summary_of(store, [at(real(), 0), at(real(), 8, flash=18_000)])
-    assert summary.headline == "All 1 passed, none got worse"
+    assert summary.headline == "Passed; nothing got worse"
     words = Page(render(summary)).words
     assert "Got better" in words
     assert "flash 18,208 B → 18,000 B -1.1 %" in words
@@ -169,7 +177,7 @@ def test_a_baseline_is_what_runs_are_compared_with(store: Store, tmp_path: Path)
     summary = summary_of(store, runs, gate=gate)
     assert summary.headline == "1 got worse, 1 did not run, 1 without a baseline; 3 in all"
     (worse,) = summary.worse
-    assert [delta.name for delta in worse.judged("worse")] == ["flash"]
+    assert [change.main.name for change in worse.judged("worse")] == ["flash"]
     for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
         assert "flags: -O2 → -Os" in text
         assert "(a new kernel)" in text
@@ -278,9 +286,10 @@ def test_no_string_of_a_record_becomes_an_element(store: Store, text: str) -> No
             [spoilt(at(real(), n, instructions_median=n), said) for n in (first, first + 9)]
         ]
     )
-    compare_pages(Page(html), Page(fine))
+    page = Page(html)
+    compare_pages(page, Page(fine))
     assert {c for c in html if not c.isprintable()} == {"\n"}
-    assert len(html) < 520_000
+    assert len(html) - sum(map(len, page_script().scripts)) < 640_000
 
 
 def compare_pages(page: Page, fine: Page) -> None:
@@ -292,7 +301,10 @@ def compare_pages(page: Page, fine: Page) -> None:
     assert {a.get("class") for _, a in page.elements} <= {a.get("class") for _, a in fine.elements}
     assert sum(tag == "style" for tag, _ in page.elements) == 1
     hrefs = [a["href"] or "" for _, a in page.elements if "href" in a]
-    assert all(re.fullmatch(r"#[mr]\d+", href) for href in hrefs)
+    ids = [a["id"] or "" for _, a in page.elements if "id" in a]
+    assert all(re.fullmatch(r"[\w.-]{1,160}", each, re.ASCII) for each in ids)
+    assert len(ids) == len(set(ids))
+    assert {href[1:] for href in hrefs} <= set(ids)
 
 
 def with_all(record: Record, text: str) -> Record:
@@ -399,8 +411,8 @@ def test_months_of_nights_stay_small(store: Store) -> None:
     nights = 20
     summary = summary_of(store, list(year(nights)))
     html = render(summary)
-    Page(html)
-    assert len(html) < 400_000
+    _data, *code = Page(html).scripts
+    assert len(html) - sum(map(len, code)) < 400_000
     assert len(summary.statuses) == 15
     assert {s.runs for s in summary.statuses} == {nights}
     # Made-up silicon is noisy; its step is found all the same.
@@ -411,3 +423,222 @@ def test_months_of_nights_stay_small(store: Store) -> None:
     )
     (step,) = silicon.changes["cycles_median"]
     assert step.relative == pytest.approx(0.03, abs=0.005)
+
+
+def data_of(page: Page) -> Any:
+    """The numbers of the charts, as a script reads them."""
+    json, *_ = page.scripts  # the others are the script itself
+    return msgspec.json.decode(json)
+
+
+def test_the_numbers_of_all_runs_are_in_the_page_for_a_script(store: Store) -> None:
+    flash = real().numbers["flash"].value
+    nights = [at(real(), night) for night in range(3)]
+    nights += [at(real(), 3, "b", flash=flash + 100)]
+    page = Page(render(summary_of(store, nights)))
+    data = data_of(page)
+    assert data["version"] == 1
+    (combination,) = data["combinations"]
+    assert combination["target"] == "virtual-stm32"
+    assert combination["anchor"] in {a.get("id") for _, a in page.elements}
+    runs = combination["runs"]
+    assert runs["id"] == [night.id for night in nights]
+    assert [data["commits"][place][0] for place in runs["commit"]] == ["a", "a", "a", "b"]
+    assert data["branches"] == ["main"]
+    assert (runs["branch"], runs["verdict"], runs["dirty"]) == (0, "passed", False)
+    number = combination["numbers"]["flash"]
+    assert number["value"] == [flash, flash, flash, flash + 100]
+    assert (number["unit"], number["kind"], number["better"]) == ("byte", "exact", "lower")
+    (change,) = number["changes"]
+    assert change["run"] == 3
+    assert "+100" not in change["text"]
+    assert change["causes"] == ["the image is the same, byte for byte"]
+    assert combination["numbers"]["ram"]["value"] == real().numbers["ram"].value
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_string_of_a_record_ends_the_data(store: Store, text: str) -> None:
+    html = render(summary_of(store, [spoilt(at(real(), n), text) for n in (0, 9)]))
+    _, _, rest = html.partition('<script type="application/json" id="report-data">')
+    json, end, _ = rest.partition("</script>")
+    assert end
+    assert not set("<>&\u2028\u2029\u202e") & set(json)
+    assert msgspec.json.decode(json) == data_of(Page(html))
+
+
+def test_a_row_says_what_it_is_for_a_script(store: Store) -> None:
+    median = real().numbers["instructions_median"].value
+    summary = summary_of(store, [at(real(), 0), at(real(), 8, instructions_median=median * 1.02)])
+    rows = [a for t, a in Page(render(summary)).elements if t == "tr" and "data-target" in a]
+    of_model, of_target = rows
+    assert of_model == of_target
+    assert of_model == {
+        "data-combination": "0",
+        "data-target": "virtual-stm32",
+        "data-model": "faces",
+        "data-engine": "cmsis-nn",
+        "data-toolchain": "gcc -O2",
+        "data-verdict": "passed",
+        "data-branch": "main",
+        "data-change": "worse",
+    }
+
+
+def test_a_small_change_is_listed_and_not_red(store: Store) -> None:
+    median = real().numbers["instructions_median"].value
+    flash = real().numbers["flash"].value
+    records = [at(real(), 0), at(real(), 8, instructions_median=median + 2, flash=flash + 10)]
+    summary = summary_of(store, records)
+    assert summary.headline == "Passed; nothing got worse"
+    assert summary.grade == "good"
+    html = render(summary)
+    words = Page(html).words
+    assert "1 with small changes, below 0.1 %" in words
+    assert "instructions +0.00080 %; flash +0.055 %" in words
+    assert 'class="no"' not in html
+    assert "**+" not in markdown(summary)
+    assert not summary.statuses[0].changes["flash"]
+    assert summarize(store, small=0.0005).headline == "1 got worse; 1 in all"
+    assert summarize(store, small=0.0).headline == "1 got worse; 1 in all"
+
+
+def test_all_numbers_of_a_quantity_are_one_line(store: Store) -> None:
+    numbers = {
+        name: msgspec.structs.replace(number, value=number.value * 1.02)
+        for name, number in real().numbers.items()
+        if name.startswith("instructions_")
+    }
+    worse = msgspec.structs.replace(at(real(), 8), numbers=real().numbers | numbers)
+    summary = summary_of(store, [at(real(), 0), worse])
+    (change,) = summary.worse[0].judged("worse")
+    assert change.main.name == "instructions_median"
+    assert "+2.0 % (min, max: +2.0 %)" in Page(render(summary)).words
+    assert "+2.0 %** (min, max: +2.0 %)" in markdown(summary).replace("\\", "")
+
+
+def test_a_small_change_beyond_the_budget_is_told(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "baselines"
+    flash = real().numbers["flash"].value
+    accept([at(real(), 0, flash=flash - 10)], "the first", folder)
+    summary = summary_of(store, [at(real(), 1)], gate=Gate(folder, Workspace(tmp_path)))
+    assert summary.headline == "1 slightly worse than the budget allows; 1 in all"
+    assert summary.grade == "doubt"
+    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+        assert "flash +0.055 %, more than its budget allows" in text
+
+
+def test_a_first_night_says_that_there_is_nothing_to_compare(store: Store) -> None:
+    summary = summary_of(store, [at(real(), 0), at(real("qemu-stm32"), 0)])
+    assert summary.headline == "All 2 passed; nothing to compare with yet"
+    store.add(at(real(), 1))
+    summary = summarize(store)
+    assert summary.headline == "1 did not run; 2 in all"
+    store.add(at(real("qemu-stm32"), 1), at(real("virtual-nrf52840"), 1))
+    summary = summarize(store)
+    assert summary.headline == "All 3 passed; nothing got worse in the 2 that could be compared"
+
+
+def test_float_outputs_within_their_tolerance_are_not_wrong(store: Store) -> None:
+    tolerance = {
+        "ulp_difference": Number(2, "ulp", "exact"),
+        "ulp_tolerance": Number(128, "ulp", "exact"),
+    }
+    differing = {"bytes_differing": Number(4, "byte", "exact")}
+    right = msgspec.structs.replace(at(real(), 0), numbers=real().numbers | tolerance | differing)
+    other = at(real("virtual-nrf52840"), 0)
+    equal = msgspec.structs.replace(
+        other, numbers=other.numbers | tolerance | {"ulp_difference": Number(0, "ulp", "exact")}
+    )
+    html = render(summary_of(store, [right, equal]))
+    words = Page(html).words
+    assert "4 within tolerance, of 50 vectors" in words
+    assert words.count("the largest difference from golden is 2 of 128 allowed units") == 1
+    assert 'class="n no"' not in html
+    wrong = msgspec.structs.replace(
+        at(right, 1), numbers=right.numbers | {"ulp_difference": Number(129, "ulp", "exact")}
+    )
+    assert 'class="n no"' in render(summary_of(store, [wrong]))
+
+
+def test_commits_and_the_ci_job_are_links_where_they_are_known(store: Store) -> None:
+    flash = real().numbers["flash"].value
+    nights = [at(real(), 0), at(real(), 8, "b", flash=flash * 2)]
+    nights[1] = msgspec.structs.replace(nights[1], job="https://ci.example.org/jobs/7?a=1&b=2")
+    summary = summary_of(store, nights)
+    (only,) = set(re.findall(r'href="http[^"]*"', render(summary)))
+    assert only == 'href="https://ci.example.org/jobs/7?a=1&amp;b=2"'
+    page = "https://github.com/owner/name/commit/{hash}"
+    elements = Page(render(dataclasses.replace(summary, commit_url=page))).elements
+    links = {a["href"] for _, a in elements if (a.get("href") or "").startswith("http")}
+    commits = {page.replace("{hash}", letter * 40) for letter in "ab"}
+    assert links == commits | {"https://ci.example.org/jobs/7?a=1&b=2"}
+    assert all(a.get("rel") == "noreferrer" for _, a in elements if a.get("href") in links)
+
+
+def test_layers_and_symbols_are_compared_with_the_run_before(store: Store) -> None:
+    before = with_all(at(real(), 0), "CONV_2D")
+    assert before.memory
+    layers = [msgspec.structs.replace(before.layers[0], ticks=1100), before.layers[1]]
+    symbols = [msgspec.structs.replace(before.memory.symbols[0], flash=4100)]
+    memory = msgspec.structs.replace(
+        before.memory,
+        symbols=[*symbols, SymbolUse("model", "model.c", "new", 300, 0)],
+    )
+    after = msgspec.structs.replace(
+        with_all(at(real(), 8, "b", flash=18_308), "CONV_2D"), layers=layers, memory=memory
+    )
+    html = render(summary_of(store, [before, after]))
+    words = Page(html).words
+    assert "compared with the run of 2026-03-01, commit aaaaaaaaaa" in words
+    assert "1,100 100.0 % 1,000 +10.0 %" in words
+    assert "4,100 B +100 B" in words
+    assert "new model model.c 300 B +300 B" in words
+    assert html.count('class="grown"') == 2
+    assert "flash 18,308 B (+100 B)" in words
+
+
+def test_a_run_of_a_trend_has_a_row_that_its_mark_links_to(store: Store) -> None:
+    flash = real().numbers["flash"].value
+    nights = [at(real(), night) for night in range(20)]
+    nights += [at(real(), night, "b", flash=flash * 2) for night in range(20, 60)]
+    html = render(summary_of(store, nights))
+    changed = f"run-{nights[20].id}"
+    assert f'<tr id="{changed}" data-combination="0" data-run="20">' in html
+    assert f'<a href="#{changed}" tabindex="-1" aria-label="' in html
+    rows = re.findall(r'<tr id="run-\S+" data-combination="0" data-run="(\d+)">', html)
+    assert rows == [*map(str, range(59, 49, -1)), "20", "19", "0"]
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcde"), st.integers(0, 1 << 40), min_size=1),
+    st.lists(st.tuples(st.sampled_from("abcde"), st.integers(1, 5000)), max_size=90),
+)
+def test_tiles_fill_the_treemap(parts: dict[str, int], symbols: list[tuple[str, int]]) -> None:
+    sizes = dict(parts)
+    for part, size in symbols:
+        sizes[part] = sizes.get(part, 0) + size
+    use = MemoryUse(
+        {part: Use(size, 0) for part, size in sizes.items()},
+        {},
+        [SymbolUse(part, "", f"s{i}", size, 0) for i, (part, size) in enumerate(symbols)],
+    )
+    tiles = treemap(use, "flash", None)
+    assert sum(tile.size for tile in tiles) == sum(sizes.values())
+    for tile in tiles:
+        box = tile.box
+        assert -0.2 <= box.x <= box.x + box.width <= WIDTH + 0.3
+        assert -0.2 <= box.y <= box.y + box.height <= HEIGHT + 0.3
+    assert not treemap(use, "ram", None)
+
+
+def test_the_same_finding_of_several_targets_is_told_once(store: Store) -> None:
+    median = real().numbers["instructions_median"].value
+    both = [real(), msgspec.structs.replace(real("virtual-nrf52840"))]
+    records = [at(each, 0) for each in both]
+    records += [at(each, 8, "b", instructions_median=median * 1.02) for each in both]
+    records += [at(real("qemu-stm32"), 0)]
+    summary = summary_of(store, records)
+    words = Page(render(summary)).words
+    assert summary.headline == "2 got worse, 1 did not run; 3 in all"
+    assert "faces on virtual-nrf52840, virtual-stm32 cmsis-nn · gcc -O2 instructions" in words
+    assert words.count("the image is the same, byte for byte Compared with") == 1

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.measure.number import Number
+from harness.measure.shown_number import error_of, percent, quantity, show
 from harness.report import figures
-from harness.report.plain_text import error_of, percent, quantity, short, show
+from harness.report.plain_text import short
 from harness.support.printable import printable
 
 VALUES = st.floats(-1e12, 1e12, allow_subnormal=False)

@@ -79,6 +79,16 @@ def test_a_password_in_a_command_line_is_refused_and_not_shown(url: str, tmp_pat
         assert SECRET not in done.stdout + done.stderr
 
 
+def test_the_advice_on_a_wrong_url_is_about_its_form(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    url = f"https://me:{SECRET}@example.com/runs"
+    done = command("-m", "harness", "push", "records", f"--store={url}", folder=tmp_path)
+    assert done.returncode == InputError.exit_code
+    assert "https://me:***@example.com/runs: is not the URL of a store" in done.stderr
+    assert "use sqlite:///PATH or postgresql://USER@HOST/DATABASE" in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+
+
 def test_the_variable_names_the_store_for_commands_and_for_pytest(tmp_path: Path) -> None:
     (tmp_path / "records").mkdir()
     (tmp_path / "test_it.py").write_text("def test_it(): pass\n")

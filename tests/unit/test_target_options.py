@@ -15,7 +15,7 @@ BOARD, RTT = "nucleo-f429zi", "frdm-kl25z"
 EVERY = {"probe": "", "pack": "", "serial": "", "renode": ""}
 
 
-def check(targets: tuple[str, ...], **options: str) -> None:
+def check(targets: tuple[str, ...], **options: str | float) -> None:
     roots = find_workspace(ROOT).targets
     check_usable(EVERY | options, [find_target(name, roots) for name in targets])
 
@@ -69,6 +69,37 @@ def test_a_place_wants_the_target_of_its_board() -> None:
     assert "only those are in a farm" in caught.value.what
     wanted = "name the board's own target, such as --target=chip:stm32f429xi, or remove --place"
     assert caught.value.remedy == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        (("--lock-timeout=3",), "--lock-timeout=3: does not apply to virtual-stm32"),
+        (("--priority=0", f"--target={BOARD}"), f"--priority=0: does not apply to {BOARD}"),
+        (("--tflm-dir=a",), "--tflm-dir=a: does nothing for the engine cmsis-nn"),
+        (("--volts=3",), "--volts: does nothing without --meter"),
+        (("--note=a",), "--note: does nothing without --meter"),
+        (("--windows=1",), "--windows: does nothing without --protocol=mlperf-tiny"),
+        (("--arduino-cli=a",), "--arduino-cli: does nothing without --sketch"),
+    ],
+)
+def test_an_option_that_does_nothing_is_refused(
+    options: tuple[str, ...],
+    where: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    assert main(["run", "-q", *options]) == ExitCode.USAGE
+    said = capsys.readouterr().err
+    assert said.startswith(f"harness: {where}")
+    assert "remove" in said
+
+
+def test_waiting_for_a_board_that_others_share_is_right() -> None:
+    check((BOARD,), lock_timeout=3.0)
+    check(("virtual-stm32",), lock_timeout=3.0, probe="remote:desk:5555")
+    check((BOARD,), lock_timeout=3.0, priority=1.0, place="nucleo-1")
 
 
 @pytest.mark.parametrize("command", ["run", "sweep", "profile", "mlperf"])

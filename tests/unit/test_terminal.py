@@ -19,8 +19,8 @@ from rich.text import Text
 from harness.cli.main import main
 from harness.errors import InputError, Verdict
 from harness.link.device_log import DeviceLog
-from harness.results.printable_texts import printable_texts
 from harness.results.record_file import read_record
+from harness.support.printable_texts import printable_texts
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal, shown, shown_output
 from tests.support.graphs import Builder

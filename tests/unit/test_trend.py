@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.cli import main
 from harness.errors import ExitCode, InputError
 from harness.measure.number import Number
-from harness.report.plain_text import percent
+from harness.measure.shown_number import percent
 from harness.report.trend_plot import kind_of, plot_trends, print_trend, sparkline, title
 from harness.results.judge.trend import Trend, cause, trends
 from harness.results.record import Record

@@ -78,7 +78,9 @@ def test_pytest_runs_a_users_model_on_a_users_target(installed: Path, repository
     assert len(list((repository / "reports" / "runs").glob("*-bench-mine-*.json"))) == 1
     result = run(installed, repository, "harness", "report")
     assert result.returncode == 0, result.stderr
-    assert "bench" in (repository / "reports" / "report.html").read_text()
+    report = (repository / "reports" / "report.html").read_text()
+    assert "bench" in report
+    assert "uPlot" in report  # the chart library is in the wheel
 
 
 def test_the_bundled_model_and_target_are_in_the_wheel(installed: Path, tmp_path: Path) -> None:

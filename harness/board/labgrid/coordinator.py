@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import grpc
 
+from harness.board.board_options import COORDINATOR
 from harness.board.labgrid.coordinator_protocol import (
     LOST,
     VERSION,
@@ -23,7 +24,6 @@ from harness.errors import InfrastructureError, InputError
 PORT = 20408
 """The default port of labgrid's coordinator."""
 
-_VARIABLE = "LG_COORDINATOR"
 _DEADLINE = 10.0  # seconds to connect, and for each call
 _ACQUIRE_DEADLINE = 30.0  # the coordinator waits up to 10 s for each resource's exporter
 _OPTIONS = (
@@ -45,7 +45,7 @@ class RefusedError(InfrastructureError):
 
 def chosen_address(*named: str) -> str:
     """Return the first address that is not empty, or that of LG_COORDINATOR, or labgrid's own."""
-    address = next(filter(None, (*named, os.environ.get(_VARIABLE, ""))), "127.0.0.1")
+    address = next(filter(None, (*named, os.environ.get(COORDINATOR, ""))), "127.0.0.1")
     host, colon, port = address.rpartition(":")
     if not colon or address.endswith("]"):
         return f"{address}:{PORT}"

@@ -72,7 +72,9 @@ class LabgridBoard(PyocdBoard):
         try:
             return super().start(image)
         except InfrastructureError as error:
-            error.where = f"place {self._place.name}: {error.where}"
+            place = f"place {self._place.name}"
+            if not error.where.startswith(place):
+                error.where = f"{place}: {error.where}" if error.where else place
             raise
 
     def check(self) -> None:

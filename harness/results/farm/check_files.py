@@ -7,11 +7,11 @@ from urllib.parse import quote
 import msgspec
 
 from harness.errors import InputError
-from harness.results.printable_texts import printable_texts
 from harness.results.store.open_results import warn_skipped
 from harness.runs.check.check_result import BoardCheck
 from harness.support.file_name import check_name
 from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.printable_texts import printable_texts
 from harness.support.whole_files import replace_files
 
 

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from harness.board.labgrid.farm_state import FarmState, Match, Place
-from harness.board.labgrid.session_name import shown_name
+from harness.board.labgrid.session_name import has_ended, shown_name
 from harness.results.store.store import Entry
 from harness.runs.check.check_result import BoardCheck
 
@@ -62,6 +62,10 @@ class PlaceStatus(msgspec.Struct, frozen=True):
     """Tags of the place."""
     holder: str = ""
     """The session that has acquired the place. It is empty if the place is free."""
+    holder_is_gone: bool = False
+    """Whether the holder was a session of this user on this machine, and its process has ended. The
+    next session releases the place.
+    """
     reserved_for: str = ""
     """The session that has reserved the place, and has not acquired it yet."""
     changed: str = ""
@@ -79,6 +83,11 @@ class PlaceStatus(msgspec.Struct, frozen=True):
     def problem(self) -> str:
         """What keeps the place from being used; empty if nothing is known."""
         return "; ".join(each.problem for each in self.exporters if each.problem)
+
+    @property
+    def has_no_exporter(self) -> bool:
+        """Whether the coordinator was asked, and no exporter of the place is connected."""
+        return bool(self.changed) and not any(each.present for each in self.exporters)
 
     @property
     def on_desk(self) -> bool:
@@ -150,6 +159,7 @@ def _place(place: Place, state: FarmState, reservers: Mapping[str, str]) -> Plac
         aliases=list(place.aliases),
         tags=dict(place.tags),
         holder=shown_name(place.holder) if place.holder else "",
+        holder_is_gone=bool(place.holder) and has_ended(place.holder),
         reserved_for=shown_name(owner) if owner else "",
         changed=changed.isoformat(timespec="seconds"),
         exporters=_exporters(place, state),

@@ -7,9 +7,9 @@ import msgspec
 from harness.errors import InputError
 from harness.results.farm.check_files import read_checks
 from harness.results.farm.farm_status import FarmStatus, on_desk, with_results
-from harness.results.printable_texts import printable_texts
 from harness.results.store.store import Store
 from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.printable_texts import printable_texts
 from harness.support.whole_files import replace_files
 from harness.workspace import Workspace
 

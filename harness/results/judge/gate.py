@@ -46,16 +46,23 @@ class Judgement:
 class Gate:
     """The baselines and budgets in `folder`, for runs of `workspace`.
 
-    `store` is the URL of the store with the history; empty: the local index. Raises `InputError`
-    for an invalid file.
+    `store` is the URL of the store with the history; empty: the local index. `baselines` take the
+    place of those in the folder. Raises `InputError` for an invalid file.
     """
 
-    def __init__(self, folder: Path, workspace: Workspace, store: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        workspace: Workspace,
+        store: str = "",
+        baselines: Sequence[Baseline] | None = None,
+    ) -> None:
         self.folder = folder
         self._history: Callable[[Record], History] = lambda record: history_of(
             record, store, workspace
         )
-        self._baselines = {each.record.combination: each for each in read_baselines(folder)}
+        accepted = read_baselines(folder) if baselines is None else baselines
+        self._baselines = {each.record.combination: each for each in accepted}
         self._budgets = read_budgets(folder / BUDGETS, self._known_names(workspace))
 
     def judge(self, record: Record, history: History | None = None) -> Judgement:

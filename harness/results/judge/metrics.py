@@ -15,7 +15,7 @@ class Metric(NamedTuple):
     `better` is empty if neither direction is better. `unit` is empty if it is that of the labels,
     or not known. `needs` names the facts (see `run_context`) that must be equal in two runs for a
     comparison. `compared` is False for numbers that depend on how busy the host is, or that follow
-    from other numbers.
+    from other numbers. `counts_answers`: it counts right or wrong answers, so no change is small.
     """
 
     pattern: str
@@ -23,29 +23,30 @@ class Metric(NamedTuple):
     unit: str
     needs: Sequence[str] = ()
     compared: bool = True
+    counts_answers: bool = False
 
 
 METRICS: Sequence[Metric] = (  # the first match applies
-    Metric("accuracy", BETTER["accuracy"], "1", ("vectors",)),
+    Metric("accuracy", BETTER["accuracy"], "1", ("vectors",), counts_answers=True),
     Metric("auc", BETTER["auc"], "1", ("vectors",)),
-    Metric("agreement", BETTER["agreement"], "1", ("vectors",)),
+    Metric("agreement", BETTER["agreement"], "1", ("vectors",), counts_answers=True),
     Metric("mae", BETTER["mae"], "", ("vectors",)),  # in the unit of the labels, as the next ones
     Metric("rmse", "lower", "", ("vectors",)),
-    Metric("misses", "lower", "1", ("vectors",)),
-    Metric("false_accepts", "lower", "1", ("vectors",)),
+    Metric("misses", "lower", "1", ("vectors",), counts_answers=True),
+    Metric("false_accepts", "lower", "1", ("vectors",), counts_answers=True),
     Metric("detection_errors", BETTER["detection_errors"], "1", ("vectors",), compared=False),
     Metric("*_golden", "", "", ("vectors",)),
     Metric("*_target", "", ""),
     Metric("*_chance", "", "", ("vectors",)),
     Metric("vectors", "", "1"),
-    Metric("bytes_differing", "lower", "byte", ("vectors",)),
+    Metric("bytes_differing", "lower", "byte", ("vectors",), counts_answers=True),
     Metric("ulp_difference", "lower", "ulp", ("vectors",)),
     Metric("ulp_tolerance", "", "ulp"),
-    Metric("results_differing", "lower", "1", ("vectors",)),
+    Metric("results_differing", "lower", "1", ("vectors",), counts_answers=True),
     Metric("clock", "", "Hz"),
     Metric("throughput", "higher", "1/s", ("vectors", "clock")),
     Metric("windows", "", "1"),
-    Metric("*_spread", "", "1", ("vectors",)),
+    Metric("*_spread", "", "1", compared=False),
     Metric("instructions_*", "lower", "1", ("vectors",)),
     Metric("cycles_estimated*", "lower", "1", ("vectors",)),
     Metric("cycles_*", "lower", "1", ("vectors",)),
@@ -66,7 +67,7 @@ METRICS: Sequence[Metric] = (  # the first match applies
     Metric("layers_*", "", "1", compared=False),
 )
 _OTHER = Metric("*", "", "")
-_STATISTICS = ("min", "median", "p95", "p99", "max", "first")
+STATISTICS = ("min", "median", "p95", "p99", "max", "first")
 
 TICK_UNITS = ("cycles", "instructions")
 """The units of ticks."""
@@ -83,7 +84,7 @@ def known_names() -> set[str]:
     return {
         pattern.replace("*", end)
         for pattern in patterns
-        for end in (_STATISTICS if pattern.endswith("_*") else ("",))
+        for end in (STATISTICS if pattern.endswith("_*") else ("",))
         if not pattern.startswith("*")
     }
 

@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from pathlib import Path
 
-from harness.errors import ExitCode
+from harness.errors import ExitCode, HarnessError
 from harness.measure.number import Number
 from harness.measure.subset import Subset
 from harness.results.judge.metrics import tick_unit
 from harness.results.judge.pareto import pareto
 from harness.results.outcome import Outcome
+from harness.results.record import Record
 
 
 @dataclass(frozen=True)
 class SweepRow:
     """The result of one combination: the `numbers` of its Record; none if it did not run.
 
+    They are from its `record`, which is in the `file`, unless an `error` prevented that.
     `subset` has the vectors that ran, if not all did. `reasons` are the reasons why it failed, and
     `code` is the exit code for that. It is not `judged` if its vectors are too few for that. The
     row is `best` if it is Pareto-optimal in flash and ticks among the passed rows of its target and
@@ -33,6 +36,9 @@ class SweepRow:
     code: ExitCode = ExitCode.PASSED
     judged: bool = True
     best: bool = False
+    record: Record | None = None
+    file: Path | None = None
+    error: HarnessError | None = None
 
     def __str__(self) -> str:
         return f"{self.target}, {self.model}, {self.engine}, {self.toolchain} {self.opt}"

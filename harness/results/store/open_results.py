@@ -55,11 +55,13 @@ def open_store(url: str, workspace: Workspace) -> "Store":
 def open_shared_store(url: str) -> "Store":
     """Return the store at `url`; see `open_store`.
 
-    Raises `InputError` if other users can read its password. A store that was down is not tried
-    again at once, so that not each of many runs waits for the time-out.
+    Raises `InputError` if it is not the URL of a store, or if other users can read its password. A
+    store that was down is not tried again at once, so that not each of many runs waits for it.
     """
-    from harness.results.store.store import Store  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.database import parse_url  # noqa: PLC0415 - sqlalchemy
+    from harness.results.store.store import Store  # noqa: PLC0415
 
+    parse_url(url)  # before any advice on its password
     if without_secrets(url) != url and any(url in argument for argument in sys.argv):
         raise InputError(
             "other users of this machine can read the password in the command line",

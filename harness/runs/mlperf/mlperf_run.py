@@ -32,6 +32,7 @@ from harness.runs.device_under_test import quality_failures, raise_failures
 from harness.runs.mlperf.device_lines import TranscriptLine
 from harness.runs.mlperf.mlperf_client import Identity
 from harness.runs.mlperf.runner import Window, matches
+from harness.runs.run_text import described
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]
@@ -71,6 +72,9 @@ class MlperfRun:
     subset: None = None  # this protocol runs all vectors
     device: DeviceInfo | None = None
     recoveries: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<MlperfRun of {described(self)}>"
 
     @property
     def built(self) -> bool:

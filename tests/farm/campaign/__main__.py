@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from harness.support.plural import count_of
 from tests.farm.campaign.campaign import Campaign
 from tests.support import labgrid_programs, postgres
 
@@ -37,10 +38,13 @@ def main() -> int:
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="harness-farm-") as name:
         campaign = Campaign(Path(name), options.boards, options.clients, random.Random(seed))
-        campaign.run(options.runs, options.pause)
-    for line in campaign.summary():
-        print(line)
-    print(f"{time.monotonic() - begin:.0f} s, {len(campaign.findings)} findings")
+        try:
+            campaign.run(options.runs, options.pause)
+        finally:  # a campaign that is ended early has found something, too
+            for line in campaign.summary():
+                print(line)
+            seconds = time.monotonic() - begin
+            print(f"{seconds:.0f} s, {count_of(len(campaign.findings), 'finding')}", flush=True)
     return min(len(campaign.findings), 1)
 
 

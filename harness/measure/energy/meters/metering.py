@@ -72,9 +72,16 @@ class Metering:
     def of(cls, options: Any) -> "Metering":
         """Return the metering in `options`, parsed by argparse or pytest; checks the meter's kind.
 
-        Raises `InputError` for an unknown kind.
+        Raises `InputError` for an unknown kind, and for an option that needs a meter.
         """
         metering = cls(options.meter, options.volts, options.note)
+        for name in ("volts", "note"):
+            if getattr(options, name) and not metering.spec:
+                raise InputError(
+                    "does nothing without --meter",
+                    where=f"--{name}",
+                    remedy="add --meter, or remove it",
+                )
         if metering.spec and metering._kind not in KINDS:
             raise InputError(
                 f"there is no meter {metering._kind!r}",

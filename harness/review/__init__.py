@@ -1,0 +1,1 @@
+"""What a reviewer of a change reads: the comment of a pull request, made from Records."""

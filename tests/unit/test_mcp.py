@@ -1,0 +1,129 @@
+"""The MCP server as a client sees it: real processes that talk over pipes."""
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import psutil
+import pytest
+
+pytest.importorskip("mcp", reason="the extra mcp is not installed")
+
+from mcp import Client, StdioServerParameters, stdio_client
+
+_READING = {
+    *("list_names", "list_runs", "show_run", "compare_runs", "trend", "describe_model"),
+    *("check_machine", "farm_status", "explain_fault"),
+}
+_RUNNING = {"run", "profile", "build"}
+_FACES = {"combination": {"target": "virtual-stm32", "model": "faces"}}
+_DIGITS = {"combination": {"target": "virtual-stm32", "model": "digits"}}
+
+
+@asynccontextmanager
+async def _client(root: Path, *options: str) -> AsyncIterator[Client]:
+    """Connect to a server that works in the folder `root`."""
+    server = StdioServerParameters(
+        command=sys.executable, args=["-P", "-m", "harness", "mcp", *options], cwd=root
+    )
+    async with Client(stdio_client(server)) as client:
+        yield client
+
+
+async def _call(client: Client, tool: str, arguments: dict[str, Any]) -> tuple[bool, Any]:
+    result = await client.call_tool(tool, arguments)
+    [content] = result.content
+    text = getattr(content, "text", "")
+    try:
+        return bool(result.is_error), json.loads(text)
+    except json.JSONDecodeError:
+        return bool(result.is_error), text
+
+
+def test_without_allow_run_the_tools_only_read(tmp_path: Path) -> None:
+    async def session() -> None:
+        async with _client(tmp_path) as client:
+            tools = (await client.list_tools()).tools
+            assert {tool.name for tool in tools} == _READING
+            assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
+            failed, text = await _call(client, "run", _FACES)
+            assert failed
+            assert "run" in text
+            failed, engines = await _call(client, "list_names", {"what": "engines"})
+            assert not failed
+            assert engines["schema"] == "tinyml-harness/list-engines/1"
+            failed, error = await _call(client, "show_run", {"run": "--help"})
+            assert failed
+            assert error["kind"] == "input"
+            failed, text = await _call(client, "explain_fault", {"cfsr": 1 << 25})
+            assert (failed, text) == (False, "DIVBYZERO: division by zero")
+            failed, text = await _call(client, "explain_fault", {"cfsr": 1, "pc": 8, "elf": "no"})
+            assert failed
+            assert "no" in text
+
+    anyio.run(session)
+    assert not (tmp_path / "build").exists()
+    assert not list(tmp_path.glob("reports/runs/*"))
+
+
+def test_a_run_is_recorded_shown_and_listed(tmp_path: Path) -> None:
+    async def session() -> None:
+        async with _client(tmp_path, "--allow-run") as client:
+            tools = (await client.list_tools()).tools
+            assert {tool.name for tool in tools} == _READING | _RUNNING
+            failed, ran = await _call(client, "run", _FACES)
+            assert not failed
+            assert ran["passed"]
+            [run] = ran["runs"]
+            assert "instructions_median" in run["record"]["numbers"]
+            assert "ticks" not in run["record"]
+            _, shown = await _call(client, "show_run", {})
+            assert shown["runs"][0]["record"]["id"] == run["record"]["id"]
+            _, listed = await _call(client, "list_runs", {"model": "faces"})
+            assert [each["id"] for each in listed["runs"]] == [run["record"]["id"]]
+            wrong = {"combination": {"target": "virtual-stm32", "model": "face"}}
+            failed, error = await _call(client, "run", wrong)
+            assert failed
+            assert error["remedy"] == "did you mean faces?"
+
+    anyio.run(session)
+
+
+def test_a_call_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    async def session() -> None:
+        async with _client(tmp_path, "--allow-run", "--limit=1") as client:
+            failed, text = await _call(client, "run", _DIGITS)
+            assert failed
+            assert "did not end within 1 s" in text
+            assert not _commands()
+
+    anyio.run(session)
+
+
+def test_a_cancelled_call_ends_its_command(tmp_path: Path) -> None:
+    async def session() -> None:
+        async with _client(tmp_path, "--allow-run") as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(_call, client, "run", _DIGITS)
+            with anyio.fail_after(60):
+                while not _commands():
+                    await anyio.sleep(0.02)
+                tasks.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    while _commands():
+                        await anyio.sleep(0.02)
+
+    anyio.run(session)
+
+
+def _commands() -> list[psutil.Process]:
+    """Return the processes of `harness run` below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "run" in process.cmdline():
+                found.append(process)
+    return found
