@@ -19,6 +19,10 @@ _GROUPS = {
             },
         ),
         CommandModule(
+            "watch_command",
+            {"watch": "run again when the model or the firmware changes, and show what changed"},
+        ),
+        CommandModule(
             "build_command",
             {"build": "build images, print their sizes, and write a bundle to run elsewhere"},
         ),

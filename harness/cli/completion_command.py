@@ -59,9 +59,9 @@ def _names(what: str, workspace: Workspace) -> list[str]:
 
 
 def _script(shell: str) -> str:
-    # shtab is for this only, and the parser with all commands imports most of the harness.
-    import shtab  # noqa: PLC0415
+    import shtab  # noqa: PLC0415 - for this only
 
+    # The names of models and targets do not need them.
     from harness.cli.command_line import command_parser  # noqa: PLC0415
     from harness.options.selection import words_of_options  # noqa: PLC0415
 

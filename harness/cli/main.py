@@ -15,7 +15,7 @@ from harness.support.progress import Progress
 from harness.support.progress_log import INTERVAL
 from harness.workspace import find_workspace
 
-_LONG = {"run", "build", "sweep", "mlperf", "profile", "doctor", "farm"}
+_LONG = {"run", "watch", "build", "sweep", "mlperf", "profile", "doctor", "farm"}
 """Commands that work for a second or longer: they say at once what they do."""
 
 

