@@ -21,7 +21,8 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
-from harness.model.metric import SHOWN, Metric, check_both_labels, shown_target
+from harness.model.metric import SHOWN, Metric, shown_target
+from harness.model.metric_arrays import check_both_labels
 from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import (
