@@ -16,8 +16,9 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.errors import InputError
-from harness.image.memory_use import MemoryUse, SymbolUse
+from harness.image.memory_record import MemoryUse, SymbolUse
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.comparison_text import explain, print_comparison
 from harness.results.judge.change_points import MIN_HISTORY
 from harness.results.judge.compare import Delta, Sample, compare
@@ -27,7 +28,6 @@ from harness.results.judge.metrics import METRICS, known_names, metric_of
 from harness.results.judge.run_context import differences
 from harness.results.record import Conversion, Record
 from harness.results.record_file import write_record
-from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
 from tests.support.year import FIRST, SILICON, made_up
 

@@ -18,6 +18,7 @@ from harness.measure.cycles.calibrate import Comparison as Calibrated
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.estimate import Estimate, FunctionCost
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.model.mlperf_benchmarks import BENCHMARKS
 from harness.report.calibration_table import print_calibration
 from harness.report.comparison_text import print_comparison
@@ -37,7 +38,7 @@ from harness.results.judge.compare import compare
 from harness.results.judge.side_by_side import side_by_side
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import Record
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 from harness.runs.mlperf.suite import Outcome
 from harness.support.terminal import Terminal
 from tests.support.year import FIRST, SILICON, made_up

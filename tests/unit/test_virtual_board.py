@@ -26,7 +26,7 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator import board_client, runtime_folder
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.board_process import VirtualBoard
-from harness.simulator.chips.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.socket_protocol import Request
 from tests.support.assembly_bench import DATA, cross_compiler, wait_for
 from tests.support.documents import checked
