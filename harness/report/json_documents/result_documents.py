@@ -58,6 +58,8 @@ class ReportDocument(Document, frozen=True, tag="tinyml-harness/report/1"):
     """Path of the HTML file."""
     markdown: str
     """Path of the summary in Markdown. It is empty without `--markdown`."""
+    badge: str
+    """Path of the badge. It is empty without `--badge`."""
     headline: str
     """The most important result, in a few words."""
     grade: Literal["bad", "doubt", "good"]
@@ -82,7 +84,9 @@ def push_document(pushed: Pushed) -> PushDocument:
     )
 
 
-def report_document(summary: Summary, path: Path, markdown: Path | None) -> ReportDocument:
+def report_document(
+    summary: Summary, path: Path, markdown: Path | None, badge: Path | None
+) -> ReportDocument:
     """Return what the report in the file `path` shows."""
     findings: Sequence[tuple[Status, Sequence[CombinationStatus]]] = (
         ("failed", summary.failed),
@@ -96,6 +100,7 @@ def report_document(summary: Summary, path: Path, markdown: Path | None) -> Repo
     return ReportDocument(
         file=str(path),
         markdown=str(markdown or ""),
+        badge=str(badge or ""),
         headline=summary.headline,
         grade=summary.grade,
         runs=summary.runs,
