@@ -56,8 +56,8 @@ def test_every_command_has_the_option() -> None:
         return [leaf for n, p in parts for leaf in leaves(p, n)] if parts else [(name, each)]
 
     without = [n for n, p in leaves(parser, "") if "--json" not in p._option_string_actions]
-    # They print Markdown, a script, or the messages of a protocol.
-    assert set(without) <= {" review", " completion", " mcp"}
+    # They print Markdown, a script, the messages of a protocol, or a table that is drawn again.
+    assert set(without) <= {" review", " completion", " mcp", " watch"}
 
 
 def test_compare(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
