@@ -28,7 +28,7 @@ from harness.runs.check.check_result import BoardCheck
 from harness.runs.check.checked_boards import CheckedBoard, find_boards
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.plural import count_of
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal

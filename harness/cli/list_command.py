@@ -18,7 +18,8 @@ from harness.report.json_documents.list_documents import (
     targets_document,
     toolchains_document,
 )
-from harness.support.json_output import Document, JsonOutput
+from harness.support.json_output import Document
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets
 from harness.workspace import Workspace

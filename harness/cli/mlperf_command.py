@@ -33,7 +33,8 @@ from harness.runs.health import Health
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.request import RunRequest
-from harness.support.json_output import JsonOutput, Problem
+from harness.support.json_output import Problem
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
 from harness.support.terminal import Terminal

@@ -17,7 +17,7 @@ from harness.results.store.open_results import (
     open_store,
     warn_skipped,
 )
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.plural import count_of
 from harness.workspace import Workspace
 

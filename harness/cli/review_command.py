@@ -23,7 +23,7 @@ from harness.review.review import Review
 from harness.review.review_document import review_document
 from harness.review.reviewed_runs import ReviewedRun, reviewed_runs
 from harness.support.ci_job import job_url
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.whole_files import unwritable
 from harness.workspace import Workspace
 

@@ -34,7 +34,8 @@ from harness.runs.health import SetAsideError
 from harness.runs.movable_dut import movable_bench
 from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
-from harness.support.json_output import JsonOutput, Problem, noting_the_end
+from harness.support.json_output import Problem, noting_the_end
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace

@@ -225,7 +225,7 @@ def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
         return load_model(path.parent if path.name == DESCRIPTION else path)
     known = list_models(roots)
     if name_or_path not in known:
-        if Path(name_or_path).is_dir():
+        if name_or_path and Path(name_or_path).is_dir():
             return load_model(Path(name_or_path))
         raise InputError(f"unknown model {name_or_path!r}", remedy=suggest(name_or_path, known))
     return load_model(known[name_or_path])

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from harness.measure.shown_number import quantity
-from harness.report.plain_text import built_with
-from harness.report.run_labels import labels_of
+from harness.report.run_labels import details_of
 from harness.report.terminal_lines import keeping, print_line
 from harness.results.record import EnergyInfo, Record
 
@@ -31,14 +30,10 @@ def print_energy(records: Sequence[Record], console: Console) -> None:
 
 def _titles(records: Sequence[Record]) -> list[str]:
     """Return the model of each record, with what tells it from the other records."""
-    engines = len({record.image.engine for record in records}) > 1
-    builds = len({built_with(record.image) for record in records}) > 1
-    titles = []
-    for record, label in zip(records, labels_of(records), strict=True):
-        engine = f" with {record.image.engine}" * engines
-        others = ", ".join(filter(None, (built_with(record.image) * builds, label)))
-        titles.append(f"{record.model.name}{engine}{f' ({others})' if others else ''}")
-    return titles
+    return [
+        f"{record.model.name}{f' ({details})' if details else ''}"
+        for record, details in zip(records, details_of(records), strict=True)
+    ]
 
 
 def _estimated(records: Sequence[Record], titles: Sequence[str]) -> Iterator[str]:

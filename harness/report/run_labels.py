@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from harness.report.plain_text import built_with
 from harness.results.record import Record
 
-_DIGITS = 8  # of a hash; more are not needed to see that two differ
+_DIGITS = 8  # of a hash, enough to see that two differ
 
 
 def labels_of(records: Sequence[Record]) -> list[str]:
@@ -23,6 +24,18 @@ def labels_of(records: Sequence[Record]) -> list[str]:
         for record, label in zip(group, _labels(group), strict=True)
     }
     return [labels[id(record)] for record in records]
+
+
+def details_of(records: Sequence[Record]) -> list[str]:
+    """Return engine and build of each record, if the records have several, and its label."""
+    engines = len({record.image.engine for record in records}) > 1
+    builds = len({built_with(record.image) for record in records}) > 1
+    return [
+        ", ".join(
+            filter(None, (record.image.engine * engines, built_with(record.image) * builds, label))
+        )
+        for record, label in zip(records, labels_of(records), strict=True)
+    ]
 
 
 def _labels(alike: Sequence[Record]) -> Iterator[str]:

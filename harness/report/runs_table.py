@@ -73,15 +73,17 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         )
     table.print_to(console)
     names = {name for r in records for name in (r.target.name, r.model.name)}
-    for line in legend_of(records, units):
+    for line in dict.fromkeys(legend_of(records, units)):
         print_line(console, keeping(line, *names, style="dim"))
     print_latency(records, console)
     print_energy(records, console)
-    for record in records:
-        target, model = record.target.name, record.model.name
-        for warning in _warnings(record):
-            text = f"{target}, {model}: {warning}"
-            print_line(console, keeping(text, target, model, style="yellow"))
+    warnings = {
+        f"{record.target.name}, {record.model.name}: {warning}": record
+        for record in records
+        for warning in _warnings(record)
+    }
+    for text, record in warnings.items():
+        print_line(console, keeping(text, record.target.name, record.model.name, style="yellow"))
 
 
 def _warnings(record: Record) -> Iterator[str]:

@@ -575,6 +575,25 @@ def test_commits_and_the_ci_job_are_links_where_they_are_known(store: Store) -> 
     assert all(a.get("rel") == "noreferrer" for _, a in elements if a.get("href") in links)
 
 
+def test_the_commits_of_a_cause_are_links(store: Store) -> None:
+    built = msgspec.structs.replace(real().image, build_id="b" * 32)
+    after = at(real(), 8, "b", flash=real().numbers["flash"].value * 2)
+    summary = summary_of(store, [at(real(), 0), msgspec.structs.replace(after, image=built)])
+    html = render(dataclasses.replace(summary, commit_url="https://example.org/{hash}"))
+    cause = html.partition("commits: ")[2].partition("</li>")[0]
+    assert re.findall(r"example.org/(\w+)", cause) == ["a" * 40, "b" * 40]
+    assert "commits: aaaaaaaaaa → bbbbbbbbbb" in Page(html).words
+
+
+def test_a_target_that_did_not_run_is_one_finding(store: Store) -> None:
+    models = [msgspec.structs.replace(real().model, name=name) for name in ("one", "two")]
+    records = [at(msgspec.structs.replace(real(), model=model), 0) for model in models]
+    summary = summary_of(store, [*records, at(real("qemu-stm32"), 5)])
+    assert summary.headline == "2 did not run; 3 in all"
+    words = Page(render(summary)).words
+    assert "one, two on virtual-stm32 cmsis-nn · gcc -O2 Last run on 2026-03-01" in words
+
+
 def test_layers_and_symbols_are_compared_with_the_run_before(store: Store) -> None:
     before = with_all(at(real(), 0), "CONV_2D")
     assert before.memory

@@ -26,7 +26,7 @@ from harness.report.page.anchors import anchor
 from harness.report.page.chart_data import chart_data
 from harness.report.page.finding_groups import finding_groups
 from harness.report.page.layer_bars import layer_bars
-from harness.report.page.memory_rows import MemoryMap
+from harness.report.page.memory_rows import MemoryMap, colour_of
 from harness.report.page.run_history import history_columns, history_rows
 from harness.report.plain_text import short
 from harness.report.quality_text import (
@@ -92,6 +92,7 @@ def environment() -> Environment:
         agreement_notes,
         anchor,
         chart_data,
+        colour_of,
         explain,
         exporters_of,
         finding_groups,
