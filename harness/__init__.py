@@ -1,4 +1,4 @@
-"""Hardware-in-the-loop tests and benchmarks for int8 models on Cortex-M.
+"""Hardware-in-the-loop tests and benchmarks for TinyML models on Cortex-M.
 
     import harness
 

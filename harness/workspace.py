@@ -136,6 +136,11 @@ class Workspace:
         return self.results / "checks"
 
     @property
+    def failures(self) -> Path:
+        """Runs that ended with an infrastructure error, the newest of each model at each place."""
+        return self.results / "failures"
+
+    @property
     def farm(self) -> Path:
         """What a farm's coordinator said when it was asked the last time."""
         return self.results / "farm.json"

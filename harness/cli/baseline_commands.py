@@ -17,7 +17,7 @@ from harness.results.judge.baseline import accept, read_baseline, read_baselines
 from harness.results.judge.find_runs import find_runs
 from harness.results.judge.gate import add_baseline_option
 from harness.results.store.open_results import add_store_option
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 

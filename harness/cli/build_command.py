@@ -13,7 +13,7 @@ from harness.report.folders_note import print_note
 from harness.report.json_documents.build_document import WrittenBundle, build_document
 from harness.runs.bundle.manifest import BundledVariant
 from harness.runs.bundle.write_bundle import BuiltImage, write_bundle
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace

@@ -112,7 +112,7 @@ def command_parser() -> CommandParser:
     parser = CommandParser(
         prog="harness",
         usage="harness [-h] [--version] [-v | -q] [--no-progress] COMMAND ...",
-        description="Test and benchmark int8 models on Cortex-M boards and emulators.",
+        description="Test and benchmark TinyML models on Cortex-M boards and emulators.",
     )
     parser.add_argument("--version", action="version", version=f"harness {VERSION}")
     for title, modules in _GROUPS.items():

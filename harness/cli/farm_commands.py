@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 
 from harness.board.board_options import BoardOptions
@@ -17,9 +18,9 @@ from harness.report.json_documents.farm_documents import (
     farm_check_document,
     farm_status_document,
 )
-from harness.results.farm.check_files import read_checks, write_check
-from harness.results.farm.farm_status import status_of, with_results
-from harness.results.farm.status_file import write_status
+from harness.results.farm.check_files import write_check
+from harness.results.farm.farm_status import status_of
+from harness.results.farm.status_file import with_known, write_status
 from harness.results.store.open_results import add_store_option, open_store
 from harness.runs.bench import image_for
 from harness.runs.check.board_check import MODEL, check_board
@@ -27,7 +28,7 @@ from harness.runs.check.check_result import BoardCheck
 from harness.runs.check.checked_boards import CheckedBoard, find_boards
 from harness.runs.request import RunRequest
 from harness.support.bundled_files import bundled
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.plural import count_of
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
@@ -132,12 +133,10 @@ def _status(options: argparse.Namespace, workspace: Workspace) -> int:
         now = datetime.now().astimezone()
         status = status_of(farm.coordinator, farm.state, farm.reservers, now)
         write_status(status, workspace.farm)
-    with options.progress.step("reading Records"), open_store("", workspace) as index:
-        runs = index.newest_of_places()
-        if options.store:
-            with open_store(options.store, workspace) as store:
-                runs += store.newest_of_places()
-    status = with_results(status, runs, read_checks(workspace.checks))
+    with options.progress.step("reading Records"), ExitStack() as stack:
+        urls = dict.fromkeys(("", options.store))  # the index of this machine, and a team's store
+        stores = [stack.enter_context(open_store(url, workspace)) for url in urls]
+        status = with_known(status, workspace, *stores)
     output: JsonOutput | None = options.json_output
     if output:
         output.print(farm_status_document(status))

@@ -12,7 +12,7 @@ from harness.intake.new_repository import EXAMPLE, TEST, Part, write_repository
 from harness.intake.repository_place import Ci, git_root
 from harness.options.json_option import add_json_option
 from harness.report.json_documents.init_document import init_document
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.workspace import Workspace
 
 _OTHER_FILES = 'for C arrays, CSV, WAV and other files: docs/adding.md, "I have a ..."'

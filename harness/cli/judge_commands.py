@@ -18,7 +18,7 @@ from harness.results.judge.history import history_of
 from harness.results.judge.matching import pair
 from harness.results.record_file import read_record
 from harness.results.store.open_results import add_store_option
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.options.json_option import json_is_asked
 from harness.options.output_options import Talk
 from harness.support.command import guarded
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.progress_log import INTERVAL
 from harness.workspace import find_workspace

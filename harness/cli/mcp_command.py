@@ -34,7 +34,6 @@ def _serve(options: argparse.Namespace, _: Workspace) -> int:
     if find_spec("mcp") is None:
         raise InputError(
             "the package mcp is not installed",
-            where="harness mcp",
             remedy="pip install 'tinyml-harness[mcp]'",
         )
     from harness.mcp_server.mcp_tools import make_server  # noqa: PLC0415 - an extra, slow to import

@@ -22,7 +22,7 @@ from harness.report.profile_table import plot_profile, print_profile
 from harness.report.terminal_lines import keeping
 from harness.runs.bench import link_bench
 from harness.runs.request import RunRequest
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.numbers import address, whole_number
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest

@@ -25,6 +25,7 @@ from harness.report.json_documents.mlperf_document import (
 )
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
+from harness.results.farm.keep_failure import noting_failure
 from harness.results.record import Record
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import mlperf_bench
@@ -32,7 +33,8 @@ from harness.runs.health import Health
 from harness.runs.mlperf.mlperf_run import MlperfRun
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.request import RunRequest
-from harness.support.json_output import JsonOutput, Problem
+from harness.support.json_output import Problem
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.suggestions import suggest
 from harness.support.terminal import Terminal
@@ -104,7 +106,11 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             plan=plan,
             health=health,
         )
-        with progress.step(request.title), mlperf_bench(request) as dut:
+        with (
+            progress.step(request.title),
+            noting_failure(request),
+            mlperf_bench(request) as dut,
+        ):
             result = dut.run()
         record = record_of(result, workspace)
         records[benchmark] = record, None

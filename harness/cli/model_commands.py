@@ -37,7 +37,7 @@ from harness.report.json_documents.model_documents import (
 from harness.report.json_documents.network_document import export_document, network_document
 from harness.report.network_table import print_network
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.numbers import number
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal

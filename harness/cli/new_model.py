@@ -22,7 +22,7 @@ from harness.model.metric import (
 from harness.model.model_file import METRICS
 from harness.report.json_documents.model_documents import model_add_document
 from harness.report.network_table import state_note
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.plural import count_of
 from harness.support.printable import printable
 from harness.workspace import Workspace

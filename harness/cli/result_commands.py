@@ -17,7 +17,7 @@ from harness.results.store.open_results import (
     open_store,
     warn_skipped,
 )
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.plural import count_of
 from harness.workspace import Workspace
 
@@ -165,7 +165,7 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
         write_badge(summary, options.badge)
     output: JsonOutput | None = options.json_output
     if output:
-        output.print(report_document(summary, path, options.markdown))
+        output.print(report_document(summary, path, options.markdown, options.badge))
         return ExitCode.PASSED
     print(f"{summary.headline}\nreport: {path}")
     return ExitCode.PASSED

@@ -15,7 +15,7 @@ from harness.results.judge.gate import Gate, Judgement, add_baseline_option
 from harness.results.judge.history import history_of
 from harness.results.store.open_results import add_store_option, open_store
 from harness.review.comment_text import comment, marker
-from harness.review.commits import base_of_ci, change_since
+from harness.review.commits import Base, base_of_ci, change_since
 from harness.review.github_comment import GitHubPullRequest
 from harness.review.gitlab_note import GitLabMergeRequest
 from harness.review.rest import NotAllowedError
@@ -23,7 +23,7 @@ from harness.review.review import Review
 from harness.review.review_document import review_document
 from harness.review.reviewed_runs import ReviewedRun, reviewed_runs
 from harness.support.ci_job import job_url
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.whole_files import unwritable
 from harness.workspace import Workspace
 
@@ -96,8 +96,8 @@ def _review(options: argparse.Namespace, workspace: Workspace) -> int:
 
 
 def _reviewed(options: argparse.Namespace, workspace: Workspace, small: float) -> Review:
-    base = options.base or base_of_ci()
-    if not base:
+    base = Base(options.base, options.base) if options.base else base_of_ci(os.environ)
+    if base is None:
         raise InputError(
             "there is nothing to compare with",
             where="BASE",

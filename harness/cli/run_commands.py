@@ -4,12 +4,13 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.board.board_options import BoardOptions
 from harness.cli.judge_commands import judgements_of, print_judgements
 from harness.cli.sweep import sweep
 from harness.errors import ExitCode, InfrastructureError
+from harness.options.farm_places import noting_places
 from harness.options.idle_options import check_all
 from harness.options.json_option import add_json_option
 from harness.options.plot_option import add_plot_option, plot_path
@@ -29,11 +30,12 @@ from harness.results.judge.gate import Gate
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.recording import keep_record, record_of
 from harness.results.store.upload import StoreUpload
-from harness.runs.bench import bench
 from harness.runs.health import SetAsideError
+from harness.runs.movable_dut import movable_bench
 from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
-from harness.support.json_output import JsonOutput, Problem, noting_the_end
+from harness.support.json_output import Problem, noting_the_end
+from harness.support.json_stream import JsonOutput
 from harness.support.progress import Progress
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
@@ -76,7 +78,9 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
             upload,
             nullcontext() if output else tables,
             run_options.meter as metering,
+            noting_places(selection, run_options.board) as board,
         ):
+            run_options = replace(run_options, board=board)
             for choice in choices:
                 request = run_options.request(choice, progress, metering)
                 _add_run(results, choice, request)
@@ -95,14 +99,14 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
 def _add_run(results: RunResults, choice: Choice, request: RunRequest) -> None:
     """Run the choice; an infrastructure error says nothing about other runs."""
     try:
-        with request.progress.step(request.title), bench(request) as dut:
-            run = dut.run()
+        with request.progress.step(request.title), movable_bench(request) as dut:
+            run, moves = dut.run(), dut.take_moves()
     except InfrastructureError as error:
         results.not_run.append(failed_run(choice.names, error))
         if not isinstance(error, SetAsideError):
             _explain(error, request)
         return
-    results.records.append(record_of(run, request.workspace))
+    results.records.append(record_of(run, request.workspace, moves))
     results.paths.append(keep_record(results.records[-1], request.workspace))
 
 
@@ -158,8 +162,8 @@ def _sweep(options: argparse.Namespace, workspace: Workspace) -> int:
     rows: list[SweepRow] = []
     problems: list[Problem] = []
     try:
-        with noting_the_end(problems):
-            sweep(selection, board_options(options), quick, progress, rows)
+        with noting_the_end(problems), noting_places(selection, board_options(options)) as board:
+            sweep(selection, board, quick, progress, rows)
             drawn = any(not row.reasons for row in rows)
             if plot and drawn:
                 plot_sweep(rows, plot)

@@ -12,7 +12,7 @@ from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.options.json_option import add_json_option
 from harness.report.json_documents.machine_documents import DoctorDocument, SetupDocument
 from harness.simulator.serve_options import add_options as add_virtual_options
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
 from harness.target.target_file import Target, Virtual

@@ -11,7 +11,7 @@ from harness.report.runs_report import print_runs
 from harness.report.stored_runs_table import print_log, print_stored
 from harness.results.judge.find_runs import find_runs
 from harness.results.store.open_results import MAKE_RUNS, add_store_option, open_store
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.numbers import whole_number
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace

@@ -8,11 +8,12 @@ from harness.board.board_options import BoardOptions
 from harness.errors import ExitCode, HarnessError
 from harness.image.toolchain import find_toolchain
 from harness.options.selection import Selection
+from harness.results.farm.keep_failure import keep_failure
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.outcome import outcome_of
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
-from harness.runs.bench import bench
 from harness.runs.health import Health
+from harness.runs.movable_dut import movable_bench
 from harness.runs.quick import Quick
 from harness.runs.request import RunRequest
 from harness.support.progress import Progress
@@ -34,6 +35,7 @@ def sweep(
         board_options=board,
         health=Health(),
         quick=quick,
+        failed=keep_failure,
     )
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)
@@ -52,9 +54,8 @@ def _run(selection: Selection, row: SweepRow, request: Callable[..., RunRequest]
         engine=selection.engine(row.engine),
         toolchain=find_toolchain(row.toolchain, row.opt),
     )
-    with bench(combination) as dut:
-        run = dut.run()
-    record = record_of(run, selection.workspace)
+    with movable_bench(combination) as dut:
+        record = record_of(dut.run(), selection.workspace, dut.take_moves())
     code = ExitCode.PASSED if record.verdict == "passed" else ExitCode.FAILED
     measured = replace(
         row,

@@ -15,7 +15,7 @@ from harness.errors import ExitCode, HarnessError, InputError
 from harness.options.json_option import add_json_option
 from harness.report.json_documents.machine_documents import TargetAddDocument
 from harness.support.file_name import check_name
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.whole_files import explained_errors
 from harness.target.chip_file import chip_file
 from harness.target.find_target import load_target

@@ -14,7 +14,7 @@ from harness.report.trend_plot import plot_trends, print_trend
 from harness.results.judge.trend import Trend, cause, partial_engines, trends
 from harness.results.store.open_results import add_store_option, open_store
 from harness.results.store.store import RunFilter
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 

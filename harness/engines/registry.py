@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.engines.cmsis_nn import CmsisNN
+from harness.engines.default_engine import DEFAULT_ENGINE
 from harness.engines.edge_impulse import EdgeImpulse
 from harness.engines.generated import Generated
 from harness.engines.tflm import Tflm
@@ -13,8 +14,6 @@ from harness.model.graph import Graph
 from harness.support.suggestions import suggest
 
 __all__ = ["DEFAULT_ENGINE", "ENGINES", "Engine", "Generated", "find_engine"]
-
-DEFAULT_ENGINE = "cmsis-nn"
 
 
 class Engine(Protocol):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-import msgspec
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import Section, SymbolTableSection
@@ -15,6 +14,7 @@ from elftools.elf.sections import Section, SymbolTableSection
 from harness.elf import Elf
 from harness.image.dwarf_files import dwarf_files
 from harness.image.linker_map import archives
+from harness.image.memory_record import MemoryUse, SymbolUse, Use
 from harness.support.memory_map import Load
 
 K = TypeVar("K")
@@ -58,51 +58,9 @@ class Piece:
     ram: bool
 
     @property
-    def use(self) -> "Use":
+    def use(self) -> Use:
         """Its bytes in each memory."""
         return Use(self.size * self.flash, self.size * self.ram)
-
-
-class Use(msgspec.Struct, frozen=True):
-    """Bytes of flash and of RAM."""
-
-    flash: int = 0
-    """Bytes of flash."""
-    ram: int = 0
-    """Bytes of RAM."""
-
-    def __add__(self, other: "Use") -> "Use":
-        return Use(self.flash + other.flash, self.ram + other.ram)
-
-
-class SymbolUse(msgspec.Struct, frozen=True):
-    """Bytes of a function or variable."""
-
-    part: str
-    """Part of the image that the symbol belongs to."""
-    file: str
-    """Source file of the symbol."""
-    symbol: str
-    """Name of the function or variable."""
-    flash: int
-    """Bytes of flash."""
-    ram: int
-    """Bytes of RAM."""
-
-
-class MemoryUse(msgspec.Struct, frozen=True):
-    """Memory use of an image: `parts` add up to its flash and RAM, and so do `sections`.
-
-    `symbols` lists symbols of 16 bytes and more, the largest first. The rest of a part consists
-    of smaller ones.
-    """
-
-    parts: dict[str, Use]
-    """Use by part, such as the model, the kernels or the link."""
-    sections: dict[str, Use]
-    """Use by section of the ELF file."""
-    symbols: list[SymbolUse]
-    """Functions and variables of 16 bytes and more, the largest first."""
 
 
 class _Symbol(NamedTuple):

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.model.graph import Graph
-from harness.model.metric import Labels
+from harness.model.metric_arrays import Labels
 from harness.model.quantization import dequantize
 
 _BETTER = 0.1  # of the accuracy

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model.metric import Labels, Reals
+from harness.model.metric_arrays import Labels, Reals
 from harness.model.vectors import starts_of
 
 THRESHOLD = 0.95

@@ -16,18 +16,8 @@ import numpy.typing as npt
 from harness.measure.agreement import share_equal
 from harness.measure.detections import Detections, score
 from harness.model.graph import Graph
-from harness.model.metric import (
-    BETTER,
-    DETAILS,
-    LARGEST_ERROR,
-    Labelled,
-    Labels,
-    Metric,
-    Reals,
-    check_both_labels,
-    reached,
-    reconstruction_error,
-)
+from harness.model.metric import BETTER, DETAILS, LARGEST_ERROR, Labelled, Metric, reached
+from harness.model.metric_arrays import Labels, Reals, check_both_labels, reconstruction_error
 from harness.model.quantization import dequantize
 from harness.model.vectors import Vectors
 

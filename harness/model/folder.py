@@ -21,7 +21,8 @@ from harness.model.edge_impulse_export import Export, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
-from harness.model.metric import SHOWN, Metric, check_both_labels, shown_target
+from harness.model.metric import SHOWN, Metric, shown_target
+from harness.model.metric_arrays import check_both_labels
 from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import (
@@ -224,7 +225,7 @@ def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:
         return load_model(path.parent if path.name == DESCRIPTION else path)
     known = list_models(roots)
     if name_or_path not in known:
-        if Path(name_or_path).is_dir():
+        if name_or_path and Path(name_or_path).is_dir():
             return load_model(Path(name_or_path))
         raise InputError(f"unknown model {name_or_path!r}", remedy=suggest(name_or_path, known))
     return load_model(known[name_or_path])

@@ -1,11 +1,6 @@
 """The metrics of a model's quality: which way is better, and how people read them."""
 
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
-
-from harness.errors import InputError
+from typing import Literal
 
 Labelled = Literal["accuracy", "auc", "mae", "detection_errors"]
 """The metrics that compare outputs with labels."""
@@ -37,9 +32,6 @@ LARGEST_ERROR = 1e15
 """Upper bound of an error: a larger one, or one that is not a number, counts as this one."""
 
 _LARGE = 1000  # errors from here on are shown as whole numbers
-
-Reals = npt.NDArray[np.floating[Any]]
-Labels = npt.NDArray[np.int64]
 
 
 def reached(metric: Metric, quality: float, target: float) -> bool:
@@ -76,21 +68,3 @@ def shown_target(metric: Metric, target: float, unit: str = "1") -> str:
 def with_unit(text: str, unit: str) -> str:
     """Return a number, as `text`, with its unit; the unit "1" is not shown."""
     return text if unit == "1" else f"{text} {unit}"
-
-
-def reconstruction_error(inputs: Reals, outputs: Reals) -> npt.NDArray[np.float64]:
-    """Return the mean squared difference of each of N inputs and outputs: float64 [N]."""
-    difference = outputs.reshape(len(outputs), -1) - inputs.reshape(len(inputs), -1)
-    errors: npt.NDArray[np.float64] = np.square(difference, dtype=np.float64).mean(axis=1)
-    return errors
-
-
-def check_both_labels(labels: Labels, where: str = "") -> None:
-    """Raise `InputError` unless `labels` hold 0 and 1; `where` names their file."""
-    zeros, ones = int((labels == 0).sum()), int((labels == 1).sum())
-    if not zeros or not ones:
-        raise InputError(
-            f"AUC needs vectors of both labels, but {zeros} have label 0 and {ones} have label 1",
-            where=f"{where}: labels" if where else "",
-            remedy="test on normal (0) and abnormal (1) vectors",
-        )

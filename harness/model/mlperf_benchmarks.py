@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from harness.model.folder import Model
 from harness.model.graph import Graph
-from harness.model.metric import Metric, reconstruction_error
+from harness.model.metric import Metric
+from harness.model.metric_arrays import reconstruction_error
 from harness.model.quantization import dequantize
 from harness.model.vectors import Vectors
 

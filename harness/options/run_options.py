@@ -16,6 +16,7 @@ from harness.link.protocol import Protocol
 from harness.measure.energy.meters.metering import Metering, virtual_meter
 from harness.options.selection import Choice, Selection
 from harness.options.selection import add_options as add_selection_options
+from harness.results.farm.keep_failure import keep_failure
 from harness.results.judge.gate import Gate, add_baseline_option
 from harness.results.store.open_results import add_store_option
 from harness.runs.bundle.bundled_firmware import add_option as add_bundle_option
@@ -178,6 +179,7 @@ class RunOptions:
             plan=self.plan,
             health=self.health,
             quick=self.quick,
+            failed=keep_failure,
         )
 
 

@@ -143,7 +143,7 @@ class Selection:
                 bundle=bundle,
                 **board,
             )
-        targets = names["target"] or (DEFAULT_TARGET,)
+        targets = names["target"] or (_default_target(board, workspace),)
         sketch = None
         if getattr(options, "sketch", ""):
             known = derivations(board["renode"], board["probe"], board["pack"], workspace.targets)
@@ -272,6 +272,15 @@ class Selection:
 def notes_of(selection: Selection) -> list[str]:
     """Return what a user should know of the results of `selection`, apart from the numbers."""
     return list(filter(None, (selection.note, selection.workspace.note)))
+
+
+def _default_target(board: Mapping[str, str], workspace: Workspace) -> str:
+    """Return the target that runs if none is named: that of the place, if one is."""
+    if not board["place"]:
+        return DEFAULT_TARGET
+    from harness.runs.check.place_target import target_at  # noqa: PLC0415 - only farms need it
+
+    return target_at(board["place"], board["coordinator"], board["pack"], workspace)
 
 
 def _split_names(values: Sequence[str]) -> tuple[str, ...]:

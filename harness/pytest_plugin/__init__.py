@@ -40,12 +40,13 @@ from harness.pytest_plugin.shared_options import (
     without_values,
 )
 from harness.pytest_plugin.shared_runs import RUNS, SharedRuns
-from harness.pytest_plugin.short_ids import keywords
+from harness.pytest_plugin.short_ids import id_of, keywords
 from harness.pytest_plugin.terminal_progress import add_progress, step_before_tests
 from harness.pytest_plugin.tested_runs import RECORD_PROPERTY, TestedRuns
 from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.end_signals import EndSignal
 from harness.support.terminal import shown
+from harness.target.find_target import list_targets
 from harness.workspace import Workspace, find_workspace
 
 _NOTE_PROPERTY = "harness_note"
@@ -118,7 +119,10 @@ def pytest_sessionstart(session: pytest.Session) -> Generator[None, None, None]:
     """Register the fixtures after all plugins, before pytest looks at them; show progress."""
     config = session.config
     register_fixtures(config)
-    add_progress(config, config.stash[RUN_OPTIONS].selection.targets, _NOTE_PROPERTY)
+    selection = config.stash[RUN_OPTIONS].selection
+    targets = [id_of("target", name) for name in selection.targets]
+    targets += list_targets(selection.workspace.targets)  # marks may name them
+    add_progress(config, targets, _NOTE_PROPERTY)
     yield
 
 
@@ -168,7 +172,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     is_for_others = "--target" in given_to_both(config) and not uses_ours
     if config.option.collectonly or not own_values(config).target or is_for_others:
         return
-    if session.testsfailed:  # errors of the collection: the tests are not all here
+    is_part = config.getoption("lf", False) or config.getoption("stepwise", False)
+    if is_part or session.testsfailed:  # with errors of the collection, tests are missing
         return
     used = [_parameters(item).get("target") for item in session.items]
     selected = config.stash[RUN_OPTIONS].selection.targets
@@ -177,7 +182,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         refuse(
             session,
             f"--target={shown(unused[0])}: no selected test uses this target\n"
-            "  -> select a test with one of the fixtures target, board or dut",
+            "  -> select a test with the fixture target, board, run or dut, and no mark for others",
         )
 
 

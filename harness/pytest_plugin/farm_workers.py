@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 
-from harness.board.board_options import is_of_farm
 from harness.board.provision import provision
 from harness.board.shared_board import SharedBoard
 from harness.engines.macs import macs_of
 from harness.errors import InfrastructureError, InputError
+from harness.options.farm_places import farm_targets, noting_places
 from harness.options.run_options import RunOptions
 from harness.options.selection import DEFAULT_TARGET
 from harness.pytest_plugin.terminal_progress import progress_of
-from harness.support.owned_temporary import temporary_folder
 from harness.support.plural import count_of
-from harness.support.private_folder import private_folder
 from harness.support.terminal import shown
 from harness.target.target_file import Target
 
@@ -29,24 +27,20 @@ _FOLDER = "harness_places"  # what the main process tells its workers
 
 def with_places(config: pytest.Config, options: RunOptions) -> RunOptions:
     """Return `options` with the folder in which the processes of the session note places."""
-    if tuple(options.selection.targets) == (DEFAULT_TARGET,) or not farm_targets(options):
+    if tuple(options.selection.targets) == (DEFAULT_TARGET,):
         return options  # without --target, the session may not even be for us: read nothing
     if hasattr(config, "workerinput"):
+        if not farm_targets(options.selection, options.board):
+            return options
         config.pluginmanager.register(LongModelsFirst(options))
-        folder = Path(config.workerinput[_FOLDER])
+        board = replace(options.board, places=Path(config.workerinput[_FOLDER]))
     else:
         stack = ExitStack()
-        folder = stack.enter_context(temporary_folder(private_folder()))
+        board = stack.enter_context(noting_places(options.selection, options.board))
         config.add_cleanup(stack.close)
-        config.pluginmanager.register(_MainProcess(options, folder))
-    return replace(options, board=replace(options.board, places=folder))
-
-
-def farm_targets(options: RunOptions) -> list[Target]:
-    """Return those of the selected targets whose boards are places."""
-    selection = options.selection
-    targets = [selection.target(name) for name in selection.targets]
-    return [target for target in targets if is_of_farm(target, vars(options.board))]
+        if board.places:
+            config.pluginmanager.register(_MainProcess(options, board.places))
+    return replace(options, board=board)
 
 
 class _MainProcess:
@@ -58,7 +52,8 @@ class _MainProcess:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Leave out workers for which there is no place; they would hold tests, and wait."""
-        config, targets = session.config, farm_targets(self._options)
+        config = session.config
+        targets = farm_targets(self._options.selection, self._options.board)
         if not getattr(config.option, "tx", None):
             return  # no xdist
         if config.option.maxschedchunk is None:

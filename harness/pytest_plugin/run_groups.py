@@ -40,7 +40,9 @@ class Groups:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_handlecrashitem(self, report: pytest.TestReport) -> None:
         """Report a test that ended its worker under its own id."""
-        report.nodeid = report.nodeid.partition(_SIGN)[0]
+        plain = report.nodeid.partition(_SIGN)[0]
+        report.longrepr = str(report.longrepr).replace(report.nodeid, plain)
+        report.nodeid = plain
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
@@ -100,6 +102,20 @@ def _grouping(config: pytest.Config, log: Any) -> Any:
                 for index, nodeid in enumerate(collection)
             }
             super().add_node_collection(node, collection)
+
+        def remove_node(self, node: Any) -> str | None:
+            """Remove a worker; a test that ended it is not tried again, as with `load`."""
+            units = self.assigned_work[node].values()
+            crashed = next((name for unit in units for name in unit if not unit[name]), None)
+            if crashed:
+                next(unit for unit in units if crashed in unit)[crashed] = True
+            self.assigned_work[node] = {
+                scope: unit
+                for scope, unit in self.assigned_work[node].items()
+                if not all(unit.values())
+            }
+            super().remove_node(node)
+            return crashed
 
         def _split_scope(self, nodeid: str) -> str:
             scope = super()._split_scope(nodeid)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from harness.board.board import Board
 from harness.image.build import Image
@@ -38,15 +37,14 @@ class SharedRuns:
                 self.tested.use(path)
                 return run
         with MovableDut(request, image, board) as movable:
-            run = movable.do(lambda device: device.run())
+            run = movable.run()
             path = self.record(run, request, movable.take_moves())
         self._kept.append((key, run, path))
         return run
 
     def record(self, run: AnyRun, request: RunRequest, moves: list[str]) -> Path:
         """Write the Record of `run` and return its file; `moves` are why it left other boards."""
-        record = record_of(run, request.workspace)
-        record = structs.replace(record, recoveries=[*record.recoveries, *moves])
+        record = record_of(run, request.workspace, moves)
         try:
             path = keep_record(record, request.workspace)
         except RecordElsewhereError as error:

@@ -14,7 +14,7 @@ _KEY = pytest.StashKey[Progress]()
 
 
 def add_progress(config: pytest.Config, targets: Sequence[str], note: str) -> None:
-    """Show progress in this session; `targets` are the names of the selected targets.
+    """Show progress in this session; `targets` are names of targets in ids of tests.
 
     Workers of xdist have no terminal: the main process shows which of their tests run, and at the
     end their warnings, which reach it as user properties `note`. With -q, only warnings are shown.

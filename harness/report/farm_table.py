@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from harness.report.farm_text import SINCE, last_run, tags_of, used_by, when
+from harness.report.farm_text import SINCE, last_run, shown_time, tags_of, used_by, when
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.results.farm.farm_status import FarmStatus, PlaceStatus
@@ -29,7 +29,7 @@ def print_check(check: BoardCheck, console: Console) -> None:
 
 
 def print_farm(status: FarmStatus, console: Console) -> None:
-    """Print a row for each place."""
+    """Print a row for each place, and the runs that did not finish."""
     table = TerminalTable(
         [
             *name_columns("place"),
@@ -49,16 +49,23 @@ def print_farm(status: FarmStatus, console: Console) -> None:
     table.print_to(console)
     if any(place.holder and not place.holder_is_gone for place in status.places):
         print_line(console, SINCE, "dim")
+    for failed in status.not_repeated:
+        mark, style = _MARKS[False]
+        error = f"{failed.title} ({shown_time(failed.time)}): {failed.summary}"
+        print_line(console, f"{mark} did not finish: {error}", style)
 
 
 def _details(place: PlaceStatus) -> Iterator[Text]:
-    """Yield the health of a place and when it was checked, what keeps it from use, and its tags."""
+    """Yield the health of a place, why its last run failed, what keeps it from use, its tags."""
     if place.health is None:
         yield Text("not checked", "dim")
     else:
         mark, style = _MARKS[place.health.healthy]
         health = f" {place.health.summary} ({when(place.health.checked)})"
         yield Text.assemble((mark, style), health)
+    if place.failed:
+        mark, style = _MARKS[False]
+        yield Text.assemble((mark, style), f" run: {place.failed.summary}")
     if place.problem:
         mark, style = _MARKS[False]
         yield Text.assemble((mark, style), f" exporter {place.problem}")

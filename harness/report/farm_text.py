@@ -42,7 +42,9 @@ def exporters_of(place: PlaceStatus) -> Sequence[str]:
 
 
 def last_run(place: PlaceStatus) -> Sequence[str]:
-    """Return the newest Record of the place."""
+    """Return the newest run at the place: its Record, or that it failed."""
+    if failed := place.failed:
+        return f"{failed.model} ✗ error", shown_time(failed.time)
     if place.last_record is None:
         return ("none",)
     last = place.last_record
@@ -51,4 +53,9 @@ def last_run(place: PlaceStatus) -> Sequence[str]:
 
 def when(time: str) -> str:
     """Return an ISO time in this machine's time zone, to the minute."""
-    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
+    return shown_time(datetime.fromisoformat(time))
+
+
+def shown_time(time: datetime) -> str:
+    """Return a time in this machine's time zone, to the minute."""
+    return f"{time.astimezone():%Y-%m-%d %H:%M}"

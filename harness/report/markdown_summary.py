@@ -48,6 +48,7 @@ def markdown(summary: Summary) -> str:
             f"## {summary.headline}",
             "",
             *_findings(summary),
+            *_not_finished(summary),
             *_table(summary),
             *_spreads(summary),
             *_engines(summary),
@@ -184,6 +185,19 @@ def _engines(summary: Summary) -> Iterator[str]:
             yield f"| {'· ' * row.is_part}{escaped(row.name)} | {' | '.join(cells)} |"
         yield ""
         yield from (f"- {escaped(note)}" for note in (*notes_of(group), *legend_of([group])))
+
+
+def _not_finished(summary: Summary) -> Iterator[str]:
+    """Yield the runs that ended with an infrastructure error."""
+    runs = summary.not_finished
+    if runs:
+        yield "**Did not finish**\n"
+    for failed in runs[:MOST]:
+        yield f"- {escaped(failed.title)}, on {failed.time:%Y-%m-%d}: {_line(failed.summary)}"
+    if len(runs) > MOST:
+        yield f"- and {len(runs) - MOST} more"
+    if runs:
+        yield ""
 
 
 def _not_healthy(summary: Summary) -> Iterator[str]:

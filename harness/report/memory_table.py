@@ -2,7 +2,8 @@
 
 from rich.console import Console
 
-from harness.image.memory_use import Piece, Use, by_part, by_section, growth, total
+from harness.image.memory_record import Use
+from harness.image.memory_use import Piece, by_part, by_section, growth, total
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns, number_columns
 from harness.support.memory_map import Memory

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import InputError
+from harness.runs.mlperf.measured_window import Window
 from harness.runs.mlperf.mlperf_run import MlperfRun
-from harness.runs.mlperf.runner import Window
 from harness.runs.mlperf.suite import Outcome
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.support.version import VERSION

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import (
     TICK_HEADINGS,
@@ -14,7 +15,7 @@ from harness.report.terminal_table import (
     name_columns,
     number_columns,
 )
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

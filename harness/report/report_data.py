@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from harness.engines.registry import DEFAULT_ENGINE
+from harness.engines.default_engine import DEFAULT_ENGINE
 from harness.errors import InputError
 from harness.report.combination_status import CombinationStatus, status_of
 from harness.report.number_history import TRENDS, Series
 from harness.results.combination import Combination
+from harness.results.farm.failed_runs import FailedRun
 from harness.results.farm.farm_status import FarmStatus
 from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
@@ -68,6 +69,11 @@ class Summary:
         return [s for s in self.statuses if s.failed]
 
     @property
+    def not_finished(self) -> list[FailedRun]:
+        """The runs that ended with an infrastructure error, and did not run again since."""
+        return self.farm.not_repeated if self.farm else []
+
+    @property
     def worse(self) -> list[CombinationStatus]:
         """The combinations that passed with a number that got worse."""
         return [s for s in self.statuses if s.worse and not s.stale]
@@ -84,8 +90,13 @@ class Summary:
 
     @property
     def stale(self) -> list[CombinationStatus]:
-        """The combinations that did not run last night."""
-        return [s for s in self.statuses if s.stale]
+        """The combinations that nobody tried to run last night."""
+        not_finished = {failed.combination.base for failed in self.not_finished}
+        return [
+            status
+            for status in self.statuses
+            if status.stale and status.record.combination.base not in not_finished
+        ]
 
     @property
     def new(self) -> list[CombinationStatus]:
@@ -111,8 +122,8 @@ class Summary:
     @property
     def has_findings(self) -> bool:
         """Whether the report begins with findings."""
-        found = (self.failed, self.worse, self.stale, self.new, self.better, self.small_changes)
-        return any(found)
+        found = (self.failed, self.not_finished, self.worse, self.stale, self.new, self.better)
+        return any(found) or bool(self.small_changes)
 
     @property
     def compared_with(self) -> str:
@@ -123,7 +134,7 @@ class Summary:
     @property
     def grade(self) -> Literal["bad", "doubt", "good"]:
         """How the night was: with what got worse, with what a person should look at, or good."""
-        if self.failed or self.worse:
+        if self.failed or self.not_finished or self.worse:
             return "bad"
         doubt = self.stale or self.new or any(s.beyond_budget for s in self.statuses)
         return "doubt" if doubt else "good"
@@ -135,6 +146,7 @@ class Summary:
         beyond = sum(s.beyond_budget for s in self.statuses)
         counts = (
             (len(self.failed), "failed"),
+            (len(self.not_finished), "did not finish"),
             (len(self.worse), "got worse"),
             (0 if self.worse else beyond, "slightly worse than the budget allows"),
             (len(self.stale), "did not run"),

@@ -16,6 +16,7 @@ from harness.report.quality_text import (
     quality_text,
     target_text,
 )
+from harness.report.run_labels import labels_of
 from harness.report.runs_legend import legend_of
 from harness.report.terminal_lines import keeping, print_line
 from harness.report.terminal_table import (
@@ -59,7 +60,7 @@ def print_table(records: Sequence[Record], console: Console) -> None:
             ),
         ]
     )
-    for record in records:
+    for record, label in zip(records, labels_of(records), strict=True):
         notes = (
             record.protocol * (record.protocol != "link"),
             "from RAM" * (record.load == "ram"),
@@ -68,19 +69,21 @@ def print_table(records: Sequence[Record], console: Console) -> None:
         table.add_row(
             verdict_text(outcome_of(record)),
             _two_lines(record.target.name, " ".join(filter(None, notes))),
-            *_row(record, units, timed=timed),
+            *_row(record, units, label, timed=timed),
         )
     table.print_to(console)
     names = {name for r in records for name in (r.target.name, r.model.name)}
-    for line in legend_of(records, units):
+    for line in dict.fromkeys(legend_of(records, units)):
         print_line(console, keeping(line, *names, style="dim"))
     print_latency(records, console)
     print_energy(records, console)
-    for record in records:
-        target, model = record.target.name, record.model.name
-        for warning in _warnings(record):
-            text = f"{target}, {model}: {warning}"
-            print_line(console, keeping(text, target, model, style="yellow"))
+    warnings = {
+        f"{record.target.name}, {record.model.name}: {warning}": record
+        for record in records
+        for warning in _warnings(record)
+    }
+    for text, record in warnings.items():
+        print_line(console, keeping(text, record.target.name, record.model.name, style="yellow"))
 
 
 def _warnings(record: Record) -> Iterator[str]:
@@ -110,14 +113,14 @@ def _has(unit: str, record: Record) -> bool:
     return not names.isdisjoint(record.numbers)
 
 
-def _row(record: Record, units: Sequence[str], *, timed: bool) -> list[str | Text]:
+def _row(record: Record, units: Sequence[str], label: str, *, timed: bool) -> list[str | Text]:
     value = {name: number.value for name, number in record.numbers.items()}
     latency: list[str | Text] = [""] * timed
     if "throughput" in value:
         time = quantity(value["latency_median"], "s")
         latency = [_two_lines(time, f"{value['throughput']:.3f}")]
     return [
-        _two_lines(record.model.name, record.image.engine),
+        _two_lines(record.model.name, ", ".join(filter(None, (record.image.engine, label)))),
         _two_lines(quality_text(record), target_text(record), good=not is_missed(record)),
         _two_lines(_vectors(record), f"{record.differing:,}", good=record.differing == 0),
         *(_ticks(record, unit) for unit in units),

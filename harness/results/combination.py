@@ -19,6 +19,11 @@ class Combination(NamedTuple):
         return f"{self.target}, {self.model} ({self.engine}, {self.toolchain} {self.optimize})"
 
     @property
+    def base(self) -> "Combination":
+        """The combination with the name of its engine alone: whatever vectors or protocol ran."""
+        return self._replace(engine=self.engine.partition("/")[0])
+
+    @property
     def is_partial(self) -> bool:
         """Whether only some of the model's vectors ran."""
         return bool(_OF_SUBSET.search(self.engine))

@@ -6,15 +6,15 @@ import msgspec
 from msgspec import Meta
 
 from harness.board.device_info import DeviceInfo, Text
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.link.protocol import CarrierName, InputVia, Protocol
 from harness.measure.layer_difference import LayerDifference
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.measure.subset import Subset
 from harness.model.metric import Metric
 from harness.results.combination import Combination, of_subset
-from harness.runs.layer_profile import LayerProfile
-from harness.runs.mlperf.runner import Window
+from harness.runs.mlperf.measured_window import Window
 from harness.support.ci_job import LONGEST_URL, SAFE_URL
 from harness.support.git_commit import Commit
 from harness.support.memory_map import Load

@@ -2,7 +2,7 @@
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import structs
@@ -36,13 +36,15 @@ def record_run(run: AnyRun, workspace: Workspace) -> Path:
     return keep_record(record_of(run, workspace), workspace)
 
 
-def record_of(run: AnyRun, workspace: Workspace) -> Record:
-    """Return the Record of `run` in `workspace`."""
+def record_of(run: AnyRun, workspace: Workspace, moves: Sequence[str] = ()) -> Record:
+    """Return the Record of `run` in `workspace`; `moves` say why it left other boards."""
     if isinstance(run, MlperfRun):
-        return mlperf_record.record_of(run, workspace.root)
-    if isinstance(run, Run):
-        return run_record.record_of(run, workspace.root)
-    raise TypeError(f"{type(run).__name__} has no record")
+        record = mlperf_record.record_of(run, workspace.root)
+    elif isinstance(run, Run):
+        record = run_record.record_of(run, workspace.root)
+    else:
+        raise TypeError(f"{type(run).__name__} has no record")
+    return structs.replace(record, recoveries=[*record.recoveries, *moves])
 
 
 def keep_record(record: Record, workspace: Workspace) -> Path:

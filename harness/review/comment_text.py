@@ -8,7 +8,7 @@ from harness.report.comparison_text import explain
 from harness.report.gate_text import accept_command
 from harness.report.number_history import TRENDS
 from harness.results.judge.gate import Judgement
-from harness.results.judge.quantity_changes import QuantityChange
+from harness.results.judge.quantity_changes import QuantityChange, quantity_changes
 from harness.results.record import Record
 from harness.review.code_spans import code
 from harness.review.review import Review
@@ -172,9 +172,11 @@ def _failure(judgement: Judgement) -> str:
         return "it has no accepted baseline"
     if judgement.other_model and not judgement.worse:
         return "the network is not the accepted one"
+    budgets = {delta.name: str(allowance) for delta, allowance in judgement.worse}
     worse = [
-        f"{_name(delta.name)} {percent(delta.relative)}, budget {code(str(allowance))}"
-        for delta, allowance in judgement.worse
+        f"{_name(change.main.name)} {percent(change.main.relative)}, "
+        f"budget {code(budgets[change.main.name])}"
+        for change in quantity_changes(delta for delta, _ in judgement.worse)
     ]
     lost = [f"{_name(delta.name)} is not comparable" for delta in judgement.not_comparable]
     texts = [*worse, *lost]

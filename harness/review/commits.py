@@ -1,10 +1,10 @@
 """The commits of a change: what it is compared with, by git and by the variables of CI."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import InputError
 from harness.support.git_commit import git
@@ -16,8 +16,8 @@ _MOST = 500  # commits before the merge base whose runs may stand for it
 class Change:
     """The commit `head` that is reviewed, and `before`, the commits that it may be compared with.
 
-    `before` begins with the merge base, then its first parents follow. `base` is how the user or
-    CI names the other branch.
+    `before` begins with the merge base, then its first parents follow. `base` is the name of the
+    other branch.
     """
 
     head: str
@@ -30,22 +30,29 @@ class Change:
         return self.before[0]
 
 
-def base_of_ci(variables: Mapping[str, str] = os.environ) -> str:
-    """Return the revision that a pull request goes to; empty if CI does not say so.
+class Base(NamedTuple):
+    """A revision that a change goes to, and its name for people."""
 
-    The variables are those of GitHub, GitLab and Jenkins.
+    revision: str
+    name: str
+
+
+def base_of_ci(variables: Mapping[str, str]) -> Base | None:
+    """Return what a pull request goes to; None if CI does not name it.
+
+    The variables are those of GitHub, GitLab and Jenkins. GitLab's job may lack the branch, and has
+    its commit, or only the merge base.
     """
-    for name, prefix in (
-        ("GITHUB_BASE_REF", "origin/"),
-        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
-        ("CHANGE_TARGET", "origin/"),
-    ):
-        if variables.get(name):
-            return prefix + variables[name]
-    return ""
+    branch = variables.get("GITHUB_BASE_REF") or variables.get("CHANGE_TARGET")
+    if branch:
+        return Base(f"origin/{branch}", branch)
+    commits = ("CI_MERGE_REQUEST_TARGET_BRANCH_SHA", "CI_MERGE_REQUEST_DIFF_BASE_SHA")
+    found = next((variables[name] for name in commits if variables.get(name)), "")
+    name = variables.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", found)
+    return Base(found, name) if found else None
 
 
-def change_since(root: Path, base: str) -> Change:
+def change_since(root: Path, base: Base) -> Change:
     """Return the change from the merge base of `base` and what is checked out at `root`.
 
     Raises `InputError` without git, if `base` is unknown, or if git lacks the history.
@@ -53,7 +60,7 @@ def change_since(root: Path, base: str) -> Change:
     head = _commit(root, "HEAD", "run the command in a git repository with a commit")
     other = _commit(
         root,
-        base,
+        base.revision,
         "name a branch or commit that git has; in CI, fetch the whole history: `fetch-depth: 0` "
         "(GitHub), `GIT_DEPTH: 0` (GitLab)",
     )
@@ -61,12 +68,12 @@ def change_since(root: Path, base: str) -> Change:
         start = git(root, "merge-base", other, head)
     except (OSError, subprocess.SubprocessError) as error:
         raise InputError(
-            f"git finds no commit that {base} and HEAD have in common",
+            f"git finds no commit that {base.name} and HEAD have in common",
             where=str(root),
             remedy="fetch the whole history: `git fetch --unshallow`",
         ) from error
     before = git(root, "rev-list", "--first-parent", f"--max-count={_MOST}", start)
-    return Change(head, base, tuple(before.split()))
+    return Change(head, base.name, tuple(before.split()))
 
 
 def _commit(root: Path, revision: str, remedy: str) -> str:

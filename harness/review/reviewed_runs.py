@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from harness.results.combination import Combination
-from harness.results.judge.compare import Comparison, History, compare
+from harness.results.judge.change_points import MIN_CHANGE
+from harness.results.judge.compare import Comparison, Delta, History, compare
 from harness.results.judge.matching import pair
 from harness.results.judge.newest_run import newest_run
 from harness.results.judge.quantity_changes import SMALL, QuantityChange, quantity_changes
@@ -29,6 +30,7 @@ class ReviewedRun:
     """A run of the change; `before` is the run that it is compared with.
 
     Without one, and if one of them failed, there is no comparison, and there are no `changes`.
+    Numbers that are neither better nor worse are among them only if no other number changed.
     """
 
     record: Record
@@ -85,8 +87,16 @@ def _reviewed(old: Record, new: Record, history_of: HistoryOf, small: float) -> 
     if "failed" in {old.verdict, new.verdict}:
         return ReviewedRun(new, old)
     comparison = compare(old, new, history_of(new))
-    certain = [delta for delta in comparison.deltas if delta.kind != "estimated"]
-    return ReviewedRun(new, old, comparison, quantity_changes(certain, small))
+    changes = quantity_changes(filter(_matters, comparison.deltas), small)
+    if any(change.judged in {"worse", "better"} for change in changes):
+        changes = [change for change in changes if change.judged != "changed"]
+    return ReviewedRun(new, old, comparison, changes)
+
+
+def _matters(delta: Delta) -> bool:
+    """Tell whether a reviewer needs to see a number: no estimate, and not within noise."""
+    is_noise = delta.judged == "unclear" and abs(delta.relative) < MIN_CHANGE
+    return delta.kind != "estimated" and not is_noise
 
 
 def _missing(before: Sequence[Record], head: Sequence[Record], change: Change) -> list[Record]:

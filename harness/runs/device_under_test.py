@@ -10,7 +10,7 @@ from harness.board.device_info import DeviceInfo
 from harness.errors import Verdict
 from harness.golden import oracle
 from harness.image.build import Image
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.measure.energy.meters.meter_session import Metered, MeterSession
 from harness.measure.subset import Subset
 from harness.model.folder import Model

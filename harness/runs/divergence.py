@@ -10,8 +10,9 @@ from harness.errors import InfrastructureError
 from harness.golden import oracle
 from harness.link.link_client import LinkClient
 from harness.link.messages import REBUILD, LayerOutput
+from harness.measure.first_difference import difference
 from harness.measure.float_tolerance import settled
-from harness.measure.layer_difference import LayerDifference, difference
+from harness.measure.layer_difference import LayerDifference
 from harness.model.folder import Model
 from harness.model.graph import Graph, Operator
 from harness.model.tensor_block import pack, unpack

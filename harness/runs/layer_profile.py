@@ -14,6 +14,7 @@ from harness.link.link_client import LinkClient
 from harness.link.messages import LayerTicks, Welcome
 from harness.measure.counter import whole_ticks
 from harness.measure.instructions import instructions, of_ticks
+from harness.measure.profiled_layer import LayerProfile
 from harness.model.graph import Graph
 from harness.model.tensor_block import pack, unpack
 from harness.runs.divergence import check_same_answer
@@ -32,23 +33,6 @@ _CYCLES = 8
 _CYCLES_OF_WHOLE = 0.02
 
 _HALF_WRAP = 1 << 31  # ticks; more are not outside the layers, so a layer's counter wrapped around
-
-
-class LayerProfile(msgspec.Struct, frozen=True):
-    """A layer of the model: its operator, first output, and ticks, excluding the hook."""
-
-    layer: int
-    """Index of the operator in the model."""
-    operator: str
-    """Name of the operator."""
-    name: str
-    """Name of its first output tensor."""
-    shape: list[int]
-    """Shape of its first output tensor."""
-    macs: int
-    """Multiply-accumulate operations."""
-    ticks: int
-    """Ticks, without those of the hook."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.board.board import Board
+from harness.board.counted_target import as_counted
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
 from harness.image.stack_paint import StackUse, stack_use
@@ -220,7 +221,9 @@ class LinkDut(BoardUnderTest):
         return self._session
 
     def _open(self, image: Image) -> Session:
-        return open_session(image, self.board, self.target, self._network, self._way.via)
+        session = open_session(image, self.board, self.target, self._network, self._way.via)
+        self.target = as_counted(self.target, self.board)
+        return session
 
     def _replaced(self, image: Image) -> Session:
         """Open a session with another `image`; the measured one is started again when needed."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from harness.board.device_info import DeviceInfo
 from harness.image.build import Image
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.image.stack_paint import StackUse
 from harness.link.messages import Welcome
 from harness.link.protocol import InputVia

@@ -1,16 +1,17 @@
 """A device under test whose work goes on at another place of the farm if its board fails."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from typing import Self, TypeVar
 
 from harness.board.board import Board
+from harness.board.provision import provision
 from harness.board.shared_board import SharedBoard
 from harness.errors import InfrastructureError, UnreachableError
 from harness.image.build import Image
 from harness.link.device_errors import DeviceFaultError
-from harness.runs.bench import open_dut
-from harness.runs.device_under_test import DeviceUnderTest
+from harness.runs.bench import image_for, open_dut
+from harness.runs.device_under_test import AnyRun, DeviceUnderTest
 from harness.runs.health import LostBoardError
 from harness.runs.request import RunRequest
 
@@ -60,6 +61,10 @@ class MovableDut:
         with self._request.health.watch(self._request.target.name):
             return self._done(work, can_move=can_move)
 
+    def run(self) -> AnyRun:
+        """Run the model on its vectors; then `take_moves` returns why boards were left."""
+        return self.do(lambda device: device.run())
+
     def infer(self, work: Callable[[DeviceUnderTest], T]) -> T:
         """Return the inference that `work` does; another board has not the state of the model."""
         return self.do(work, can_move=not self._request.model.graph.variables)
@@ -78,9 +83,11 @@ class MovableDut:
                 if can_move and _failed_at(left) < MOST_MOVES and self._leave(error, left):
                     continue
                 self._take_back(left)
+                self._note_failed(left | {self._place: error})
                 errors = [*left.values(), error]
                 # The target is set aside for a lost board only if all of them are lost.
                 raise next((e for e in errors if not isinstance(e, _LOST)), errors[0]) from error
+            self._note_failed(left, self._place)
             self._note(left)
             return result
 
@@ -111,11 +118,20 @@ class MovableDut:
                 + "; ".join(f"{place}: {_first_line(error)}" for place, error in left.items())
             )
 
+    @property
+    def _place(self) -> str:
+        """The place that the board has or had last; empty if it is not in a farm."""
+        return self._board.device.place if self._board.device else ""
+
+    def _note_failed(self, at: Mapping[str, InfrastructureError], moved_to: str = "") -> None:
+        """Note that the work failed `at` these places."""
+        for place, error in at.items():
+            self._request.failed(self._request, error, place, moved_to)
+
     def _note(self, left: Mapping[str, InfrastructureError]) -> None:
         """Say, and keep for the Record, that another board has done the work."""
         for place, error in left.items():
-            now = self._board.device.place if self._board.device else ""
-            why = f"{_first_line(error)}; its work moved to {now}"
+            why = f"{_first_line(error)}; its work moved to {self._place}"
             self._moves.append(f"the place {place} failed: {why}")
             self._request.progress.warn(f"the place {place} is left out of this session: {why}")
 
@@ -123,6 +139,35 @@ class MovableDut:
         opened = open_dut(self._request, self._image, self._board)
         self._device = self._stack.enter_context(opened)
         return self._device
+
+
+@contextmanager
+def movable_bench(request: RunRequest) -> Iterator[MovableDut]:
+    """Build the image, provision the board and open it; release everything at the end.
+
+    Raises the errors of `image_for` and `provision`, those of the device, and `SetAsideError` if
+    the board failed too often before.
+    """
+    health, name = request.health, request.target.name
+    with ExitStack() as stack:
+        try:
+            health.check(name)
+            image = image_for(request)
+            board = _provisioned(request)
+        except InfrastructureError as error:
+            request.failed(request, error)
+            raise
+        stack.enter_context(closing(board))
+        yield stack.enter_context(MovableDut(request, image, board))
+
+
+def _provisioned(request: RunRequest) -> Board:
+    logs, progress = request.workspace.logs, request.progress
+    try:
+        return provision(request.target, logs, progress, request.board_options)
+    except InfrastructureError as error:
+        request.health.failed(request.target.name, error)
+        raise
 
 
 def _failed_at(left: Mapping[str, InfrastructureError]) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import InputError
-from harness.measure.subset import Subset, order_of
+from harness.measure.subset import Subset
+from harness.measure.vector_order import order_of
 from harness.model.folder import Model
 from harness.model.metric import SHOWN
 from harness.model.vectors import Vectors, starts_of

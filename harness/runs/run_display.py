@@ -8,9 +8,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.measure.shown_number import show
 from harness.model.metric import SHOWN, shown_quality, shown_target
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 from harness.support.printable import printable
 
 if TYPE_CHECKING:

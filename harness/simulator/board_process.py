@@ -12,7 +12,7 @@ from typing import IO, Any, Self
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Control
-from harness.simulator.chips.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess

@@ -24,6 +24,9 @@ from harness.simulator.bus import MASK32
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import MAX_MESSAGE, Operation, Status, encode_operation
 
+VENDOR = "tinyml-harness"
+"""The vendor of the probes of virtual boards. Clients of `pyocd server` can ask for it, too."""
+
 _MAX_WORDS = 0xFFFF  # in one operation
 _FLUSH_AT = MAX_MESSAGE // 16
 _RESET_PULSE = 0.01  # seconds
@@ -68,7 +71,7 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     @property
     def vendor_name(self) -> str:
         """The vendor of the probe."""
-        return "tinyml-harness"
+        return VENDOR
 
     @property
     def product_name(self) -> str:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
-from harness.simulator.chips.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES
 from harness.support.numbers import address
 
 

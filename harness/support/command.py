@@ -11,7 +11,7 @@ from typing import TextIO
 
 from harness.errors import ExitCode, HarnessError, InfrastructureError
 from harness.support.end_signals import InterruptionError, raised_signals
-from harness.support.json_output import JsonOutput
+from harness.support.json_stream import JsonOutput
 from harness.support.terminal import shown_output
 from harness.support.uncaught import explain
 
@@ -88,7 +88,8 @@ def _complain(name: str, error: HarnessError, output: JsonOutput | None = None) 
     with suppress(OSError):  # nobody reads the standard error
         print(f"{name}: {error}", file=sys.stderr, flush=True)
     if output:
-        with suppress(OSError):  # nobody reads the output either; the message has been written
+        # Nobody reads the output either, or the installation is broken: the message is written.
+        with suppress(OSError, ImportError):
             output.complain(error)
 
 

@@ -1,10 +1,9 @@
-"""The output of a command with `--json`: one JSON document, and nothing else."""
+"""The documents that commands print with `--json`, and errors in them."""
 
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Literal, Self, TextIO
+from contextlib import contextmanager
+from typing import Literal, Self
 
 import msgspec
 
@@ -76,36 +75,6 @@ def noting_the_end(problems: list[Problem]) -> Iterator[None]:
     except KeyboardInterrupt as error:
         problems.append(Problem.of(InterruptionError(error)))
         raise
-
-
-class JsonOutput:
-    """The standard output of a command with `--json`."""
-
-    def __init__(self) -> None:
-        self._stream: TextIO = sys.stdout
-        self._printed = False
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Send whatever else is printed meanwhile to the standard error."""
-        self._stream = sys.stdout
-        with redirect_stdout(sys.stderr):
-            yield
-
-    def print(self, document: Document) -> None:
-        """Print `document`, the only one of the command."""
-        self.write(as_json(document))
-
-    def write(self, text: str) -> None:
-        """Write `text`, which is JSON."""
-        self._printed = True
-        self._stream.write(text)
-        self._stream.flush()
-
-    def complain(self, error: HarnessError) -> None:
-        """Print `error` as a document, if there is none yet."""
-        if not self._printed:
-            self.print(ErrorDocument.of(error))
 
 
 def as_json(document: Document) -> str:

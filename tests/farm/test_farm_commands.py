@@ -11,11 +11,10 @@ import pytest
 
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.session_name import own_name
-from harness.cli.doctor import run_checks
+from harness.cli import doctor
 from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.results.record_file import read_record, write_record
-from harness.workspace import Workspace
 from tests.support import labgrid_programs
 from tests.support.farm import Farm, free_ports, target_file
 from tests.support.processes import until
@@ -155,11 +154,33 @@ def test_a_coordinator_that_is_down_is_an_infrastructure_error(
     assert f"coordinator {address}: cannot be reached" in capsys.readouterr().err
 
 
-def test_doctor_asks_the_coordinator(farm: Farm, workspace: Path) -> None:
-    machine, _ = run_checks(Workspace(workspace), ["virtual-stm32"])
-    (coordinator,) = (check for check in machine if check.subject.startswith("coordinator"))
-    assert (coordinator.ok, coordinator.detail) == (True, "4 places")
-    assert coordinator.subject.endswith(farm.address)
+def test_doctor_asks_the_coordinator(workspace: Path) -> None:
+    assert doctor._coordinator() == "4 places"
+
+
+@pytest.fixture
+def tagged(farm: Farm) -> Iterator[None]:
+    farm.client("-p", "board-0", "set-tags", "target=other")
+    yield
+    farm.client("-p", "board-0", "set-tags", "target=")
+
+
+def test_a_place_names_its_target(
+    farm: Farm, workspace: Path, tagged: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_tags = (workspace / "targets" / "simulated.toml").rename(
+        workspace / "targets" / "other.toml"
+    )
+    by_tags.write_text(by_tags.read_text().replace("board.tags", "# board.tags"))
+    command = ["run", "--model=digits", "--vectors=2"]
+    assert main([*command, "--place=board-0"]) == ExitCode.PASSED
+    assert "place board-0: the target is other\n" in capsys.readouterr().err
+    (path,) = (workspace / "reports" / "runs").glob("*.json")
+    assert read_record(path).target.name == "other"
+    assert main([*command, "--place=chip=stm32f429xi"]) == ExitCode.USAGE
+    error = capsys.readouterr().err
+    assert "--place=chip=stm32f429xi: has places of several targets: board-0 (other), " in error
+    assert "board-1 (chip:stm32f429xi)" in error
 
 
 def test_a_place_of_an_unknown_target_says_how_to_name_it(

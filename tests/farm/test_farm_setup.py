@@ -1,6 +1,7 @@
 """The farm of docs/farm-setup.md: its files are valid, agree, and make a farm that runs a model."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -219,3 +220,44 @@ def test_the_farm_of_the_page_runs_a_model(
     assert record["device"]["place"] == "nucleo-1"
     assert record["device"]["exporter"] == "pi-1"
     assert record["numbers"]["bytes_differing"]["value"] == 0
+
+
+@pytest.mark.skipif(bool(labgrid_programs.why_not()), reason=labgrid_programs.why_not())
+def test_the_rehearsal_runs_a_model_on_a_simulated_board(
+    tmp_path: Path, numbers: dict[str, str], start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> str:
+        return (tmp_path / "out").read_text()
+
+    (block,) = re.findall(r"```\n(export LG_COORDINATOR=.*?)```", _PAGE, re.DOTALL)
+    lines = _NUMBERS.sub(lambda match: numbers[match[0]], block)
+    lines = lines.replace("labgrid/bin/", f"{labgrid_programs.folder()}/")
+    serve, export, use = re.split(r"sleep 5 .*\n", lines)
+    (tmp_path / "harness.toml").touch()
+    monkeypatch.setenv("PATH", f"{_FOLDERS['harness']}:{os.environ['PATH']}")
+    monkeypatch.setenv("LG_COORDINATOR", f"127.0.0.1:{numbers['20408']}")
+
+    start(["bash", "-c", f"{serve}wait"])
+    until(lambda: accepts(int(numbers["20408"])), _DEADLINE, said)
+    until(lambda: "rehearsal-1" in said(), _DEADLINE, said)
+    start(["bash", "-c", f"{export}wait"])
+    until(lambda: accepts(int(numbers["5501"])), _DEADLINE, said)
+    client = str(labgrid_programs.folder() / "labgrid-client")
+
+    def shown() -> str:
+        command = [client, "-p", "rehearsal", "show"]
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+
+    until(lambda: "probe" in shown() and "chip=stm32f429xi" in shown(), _DEADLINE, said)
+    use = use.replace("--model=digits", "--model=digits --vectors=5").replace("kill", ": kill")
+    done = subprocess.run(
+        ["bash", "-ec", use], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr + said()
+    assert "place rehearsal: the target is chip:stm32f429xi" in done.stderr
+    assert "digits" in done.stdout.partition("used by")[2]
+    (file,) = tmp_path.glob("reports/runs/*.json")
+    record = json.loads(file.read_text())
+    assert record["device"]["place"] == "rehearsal"
+    assert record["numbers"]["instructions_median"]["kind"] == "exact"
+    assert "cycles_median" not in record["numbers"]

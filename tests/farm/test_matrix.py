@@ -16,7 +16,9 @@ from harness.board.labgrid.acquired_place import AcquiredPlace
 from harness.board.labgrid.acquiring import Wanted, free_places
 from harness.board.labgrid.place_choice import PlaceChoice
 from harness.board.labgrid.session_places import SessionPlaces
-from harness.errors import InfrastructureError
+from harness.cli.main import main
+from harness.errors import ExitCode, InfrastructureError
+from harness.results.farm.failed_runs import read_failures
 from tests.support import labgrid_programs
 from tests.support.farm import CHIP, Farm, target_file
 from tests.support.models import few_digits
@@ -95,6 +97,43 @@ def new_records(folder: Path) -> dict[str, Any]:
     return records
 
 
+def test_a_run_of_several_models_leaves_out_a_board_that_fails(
+    farm: Farm,
+    workspace: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(workspace)
+    monkeypatch.setenv("LG_COORDINATOR", farm.address)
+    command = ["run", "--target=farm", "--model=faces,anomaly", "--vectors=5"]
+    for name in ("board-0", "board-1"):
+        farm.kill_board(name)
+    try:
+        assert main(command) == ExitCode.PASSED
+        error = capsys.readouterr().err
+        assert error.count("is left out of this session") <= 2
+        records = new_records(workspace)
+        assert {record["device"]["place"] for record in records.values()} == {"board-2"}
+        moves = [move for record in records.values() for move in record["recoveries"]]
+        assert all(move.endswith("; its work moved to board-2") for move in moves)
+        failures = read_failures(workspace / "reports" / "failures")
+        assert len(failures) == len(moves) == error.count("is left out of this session")
+        assert {failed.moved_to for failed in failures} <= {"board-2"}
+
+        assert main([*command, "--place=number=0"]) == ExitCode.INFRASTRUCTURE
+        error = capsys.readouterr().err
+        assert "no other place with number=0 is left" in error
+        failures = read_failures(workspace / "reports" / "failures")
+        last = [failed for failed in failures if failed.place == "board-0"]
+        assert {(failed.model, failed.moved_to) for failed in last} == {
+            ("faces", ""),
+            ("anomaly", ""),
+        }
+    finally:
+        for name in ("board-0", "board-1"):
+            farm.cycle(name)
+
+
 def test_a_failed_board_passes_its_work_on_and_a_verdict_does_not(
     farm: Farm, workspace: Path
 ) -> None:
@@ -117,6 +156,10 @@ def test_a_failed_board_passes_its_work_on_and_a_verdict_does_not(
     assert " failed: " in move
     assert move.endswith(f"; its work moved to {several['faces']['device']['place']}")
     assert several["anomaly"]["recoveries"] == []
+    session_of = several["faces"]["session"]
+    failures = read_failures(workspace / "reports" / "failures")
+    (failed,) = (each for each in failures if each.session == session_of)
+    assert (failed.model, failed.moved_to) == ("faces", several["faces"]["device"]["place"])
     assert output.count("is left out of this session") == 1
 
 

@@ -1,10 +1,14 @@
-"""A program in the place of `harness`: it writes how it was called to the file `$CALLS`."""
+"""A program in the place of `harness`: it writes how it was called to the file `$CALLS`.
+
+It prints where.
+"""
 
 from collections.abc import Iterable
 
 from harness.cli.command_line import command_parser
 
 SCRIPT = """echo "harness $*" >>"$CALLS"
+echo "harness $1 in $PWD"
 case $1 in
 run) exit "${RUN_CODE:-0}" ;;
 compare) exit "${COMPARE_CODE:-0}" ;;

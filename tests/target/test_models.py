@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.image.memory_use import Use, memory_use
+from harness.image.memory_record import Use
+from harness.image.memory_use import memory_use
 from harness.link.messages import Result
 from harness.link.protocol import InputVia
 from harness.runs.bench import open_link_dut

@@ -149,6 +149,16 @@ def test_pytest_runs_with_its_own_options_and_the_base_without_them(fake: Runner
     ]
 
 
+def test_a_folder_of_the_repository_is_run_there_and_in_the_merge_base(fake: Runner) -> None:
+    fake.variables["COMPARE_CODE"] = "2"
+    assert fake.run(**{"working-directory": "models/gesture"}) == 0
+    ran = [line for line in fake.log.splitlines() if line.startswith("harness run in")]
+    assert ran == [
+        f"harness run in {fake.workspace}/models/gesture",
+        f"harness run in {fake.temporary}/tinyml-harness/base/models/gesture",
+    ]
+
+
 def test_accepted_baselines_are_used_without_an_input(fake: Runner) -> None:
     baselines = fake.workspace / "reports" / "baselines"
     baselines.mkdir(parents=True)

@@ -9,9 +9,7 @@ import pytest
 from harness.cli.main import main
 from harness.errors import ExitCode
 from harness.report.runs_report import left_out_text
-from harness.runs.bench import bench
-from harness.runs.link_dut import LinkDut
-from harness.runs.mlperf.mlperf_dut import MlperfDut
+from harness.runs.movable_dut import MovableDut, movable_bench
 from harness.runs.request import RunRequest
 from harness.support.details import detail, shown_details
 from tests.support.models import ROOT
@@ -147,8 +145,9 @@ def test_details_go_through_logging(caplog: pytest.LogCaptureFixture) -> None:
         (8, 0, 8, ""),
         (3, 0, 8, "not complete: 3 of 8 ran"),
         (3, 1, 8, "not complete: 3 of 8 ran"),
-        (3, 5, 8, "3 of 8 ran; the errors above are about the others"),
+        (3, 5, 8, "3 of 8 ran: infrastructure errors ended the others"),
         (0, 0, 1, ""),
+        (0, 1, 1, ""),
         (0, 0, 8, "not complete: 0 of 8 ran"),
     ],
 )
@@ -164,14 +163,14 @@ def test_an_interrupted_command_says_how_many_ran(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rest = [bench]
+    rest = [movable_bench]
 
-    def bench_once(request: RunRequest) -> AbstractContextManager[LinkDut | MlperfDut]:
+    def bench_once(request: RunRequest) -> AbstractContextManager[MovableDut]:
         if not rest:
             raise KeyboardInterrupt
         return rest.pop()(request)
 
-    monkeypatch.setattr(f"harness.cli.{module}.bench", bench_once)
+    monkeypatch.setattr(f"harness.cli.{module}.movable_bench", bench_once)
     targets = "--target=qemu-stm32,qemu-m3"
     asked = (command, "-q", "--engine=misbehaving", "--model=small", targets)
     assert main(asked) == ExitCode.INTERRUPTED

@@ -16,8 +16,9 @@ from msgspec import structs
 from rich.console import Console
 
 from harness.errors import InputError
-from harness.image.memory_use import MemoryUse, SymbolUse
+from harness.image.memory_record import MemoryUse, SymbolUse
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.comparison_text import explain, print_comparison
 from harness.results.judge.change_points import MIN_HISTORY
 from harness.results.judge.compare import Delta, Sample, compare
@@ -27,7 +28,6 @@ from harness.results.judge.metrics import METRICS, known_names, metric_of
 from harness.results.judge.run_context import differences
 from harness.results.record import Conversion, Record
 from harness.results.record_file import write_record
-from harness.runs.layer_profile import LayerProfile
 from harness.workspace import Workspace
 from tests.support.year import FIRST, SILICON, made_up
 
@@ -111,8 +111,10 @@ def test_what_is_better_one_way_is_worse_the_other(name: str, old: int, new: int
     assert back.difference == -there.difference
 
 
-def test_wall_times_are_not_compared() -> None:
-    assert "wall" not in {each.name for each in compare(run(0), run(1)).deltas}
+@pytest.mark.parametrize("name", ["wall", "flash_left", "instructions_spread"])
+def test_the_host_and_what_follows_from_other_numbers_are_not_compared(name: str) -> None:
+    old, new = (with_numbers(run(), **{name: Number(each, "1", "exact")}) for each in (1, 2))
+    assert name not in {each.name for each in compare(old, new).deltas}
 
 
 def test_every_metric_that_is_known_has_its_own_unit() -> None:

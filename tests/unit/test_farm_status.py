@@ -3,24 +3,31 @@
 import os
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+import harness
+from harness import python_api
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.board.labgrid.session_name import own_name
+from harness.cli import mlperf_command
 from harness.cli.main import main
-from harness.errors import ExitCode, InputError
+from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.measure.core_clock import ClockBounds
 from harness.model.folder import Model, load_model
+from harness.model.mlperf_benchmarks import BENCHMARKS
 from harness.report.farm_table import print_farm
 from harness.results.farm.check_files import read_checks, write_check
+from harness.results.farm.failed_runs import FailedRun, read_failures, write_failure
 from harness.results.farm.farm_status import FarmStatus, LastRecord, status_of
-from harness.results.farm.status_file import read_status, write_status
+from harness.results.farm.status_file import read_status, with_known, write_status
+from harness.results.record import Record
 from harness.results.record_file import read_record, write_record
+from harness.results.store.open_results import open_store
 from harness.runs.check.check_result import BoardCheck, CheckLine
 from harness.runs.check.place_target import target_of
 from harness.simulator.board_process import VirtualBoard
@@ -326,6 +333,159 @@ def test_the_report_shows_boards_without_a_network(
 
 def shown(folder: Path) -> str:
     return Page((folder / "reports" / "report.html").read_text()).words
+
+
+# Runs that end with an infrastructure error
+
+
+def failed_run(record: Record, ended: datetime, **changes: str) -> FailedRun:
+    failed = FailedRun(
+        ended=ended.isoformat(),
+        session="s",
+        target=record.target.name,
+        model=record.model.name,
+        engine=record.image.engine,
+        toolchain=record.image.toolchain,
+        optimize=record.image.optimize,
+        place="board-0",
+        moved_to="",
+        error="the probe was unplugged\nin the middle",
+        where="probe <b>1</b>",
+        remedy="plug it in",
+        host="desk-3",
+        harness="0.1.0",
+    )
+    return msgspec.structs.replace(failed, **changes)
+
+
+@pytest.fixture
+def record(folder: Path) -> Record:
+    """The Record of a run an hour ago."""
+    started = datetime.now(UTC) - timedelta(hours=1)
+    record = msgspec.structs.replace(
+        read_record(RECORDS[0]),
+        started=started.isoformat(timespec="milliseconds"),
+        device=DeviceInfo(place="board-0", exporter="pi-0"),
+    )
+    write_record(record, folder / "reports" / "runs")
+    return record
+
+
+def known(folder: Path) -> FarmStatus:
+    workspace = Workspace(folder)
+    with open_store("", workspace) as store:
+        return with_known(None, workspace, store)
+
+
+def test_a_failed_run_spoils_the_headline_and_is_shown_with_its_place(
+    folder: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failures, summary = folder / "reports" / "failures", folder / "summary.md"
+    write_failure(failed_run(record, datetime.now(UTC)), failures)
+    elsewhere = failed_run(record, datetime.now(UTC), place="board-1", moved_to="board-0")
+    write_failure(msgspec.structs.replace(elsewhere, model="other"), failures)
+    assert main(["report", f"--markdown={summary}"]) == ExitCode.PASSED
+    assert "1 did not finish; 1 in all" in capsys.readouterr().out
+    words = shown(folder)
+    title = f"{record.model.name} on {record.target.name} at board-0"
+    assert f"Did not finish 1 {title}" in words
+    assert "probe <b>1</b>: the probe was unplugged → plug it in" in words
+    assert f"board-0 not known {record.model.name} ✗ error" in words
+    assert "✗ run: the probe was unplugged; its work moved to board-0" in words
+    assert "the probe was unplugged" in summary.read_text()
+
+    print_farm(known(folder), Terminal())
+    words = " ".join(capsys.readouterr().out.split())
+    assert f"✗ did not finish: {title}" in words
+    assert f"board-0 not known {record.model.name} ✗ error" in words
+
+
+def test_a_failed_run_is_forgotten_when_it_has_run_again(folder: Path, record: Record) -> None:
+    failures, now = folder / "reports" / "failures", datetime.now(UTC)
+    for model, ended in (
+        (record.model.name, now - timedelta(hours=2)),
+        ("newer", now),
+        ("old", now - timedelta(days=31)),
+    ):
+        write_failure(failed_run(record, ended, model=model), failures)
+    write_failure(failed_run(record, now, model="newer", error="the last one"), failures)
+    farm = known(folder)
+    assert [(failed.model, failed.error) for failed in farm.not_repeated] == [
+        ("newer", "the last one")
+    ]
+    (place,) = farm.places
+    assert place.failed == farm.not_repeated[0]
+    (failures / "bad.json").write_text("{}")
+    text = next(failures.glob("*[0-9].json")).read_text()
+    (failures / "late.json").write_text(text.replace('"ended": "20', '"ended": "no-'))
+    assert len(read_failures(failures)) == 3
+
+
+def test_a_combination_that_failed_last_night_is_not_also_one_that_did_not_run(
+    folder: Path, record: Record, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = timedelta(days=2)
+    older = msgspec.structs.replace(
+        read_record(RECORDS[1]), started=(datetime.now(UTC) - days).isoformat()
+    )
+    write_record(older, folder / "reports" / "runs")
+    assert main(["report"]) == ExitCode.PASSED
+    assert "1 did not run; 2 in all" in capsys.readouterr().out
+    write_failure(failed_run(older, datetime.now(UTC)), folder / "reports" / "failures")
+    assert main(["report"]) == ExitCode.PASSED
+    assert "1 did not finish; 2 in all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["run", "sweep"])
+def test_a_run_that_ends_with_an_infrastructure_error_is_noted(folder: Path, name: str) -> None:
+    with VirtualBoard.start("stm32f429xi") as board:
+        board.set_fault("probe-busy")
+        options = [f"--probe={board.probe_id}", f"--serial={board.port}", "--model=digits"]
+        command = [name, "--target=virtual-stm32", "--vectors=2", *options]
+        assert main(command) == ExitCode.INFRASTRUCTURE
+    (failed,) = read_failures(folder / "reports" / "failures")
+    assert (failed.title, failed.place) == ("digits on virtual-stm32", "")
+    assert "session" in failed.error
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_a_run_of_the_python_api_is_noted_if_it_is_recorded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, record: bool
+) -> None:
+    def fails(_: object) -> None:
+        raise InfrastructureError("the board is gone")
+
+    monkeypatch.setattr(python_api, "link_bench", fails)
+    with pytest.raises(InfrastructureError):
+        harness.run("virtual-stm32", "digits", record=record)
+    failures = read_failures(folder / "reports" / "failures")
+    assert [failed.error for failed in failures] == ["the board is gone"] * record
+
+
+def test_a_run_of_mlperf_tiny_is_noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> None:
+        raise InfrastructureError("the board is gone")
+
+    monkeypatch.setattr(mlperf_command, "mlperf_bench", fails)
+    id_of_first = next(iter(BENCHMARKS))
+    monkeypatch.setattr(mlperf_command, "models_of", lambda models: {id_of_first: next(models)})
+    assert main(["mlperf", "--target=virtual-stm32"]) == ExitCode.INFRASTRUCTURE
+    (failed,) = read_failures(folder / "reports" / "failures")
+    assert failed.error == "the board is gone"
+
+
+def test_a_failure_that_cannot_be_written_does_not_hide_the_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "reports").mkdir()
+    (folder / "reports" / "failures").touch()
+    with VirtualBoard.start("stm32f429xi") as board:
+        board.set_fault("probe-busy")
+        options = [f"--probe={board.probe_id}", f"--serial={board.port}", "--model=digits"]
+        assert main(["run", "--target=virtual-stm32", *options]) == ExitCode.INFRASTRUCTURE
+    error = capsys.readouterr().err
+    assert "session" in error
+    assert "the report will not show that digits on virtual-stm32 failed" in error
 
 
 def test_a_report_without_boards_has_no_such_section(folder: Path) -> None:

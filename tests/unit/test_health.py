@@ -7,7 +7,7 @@ import pytest
 
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError
-from harness.runs import bench
+from harness.runs import movable_dut
 from harness.runs.health import LIMIT, Health, SetAsideError
 
 pytest_plugins = ["pytester"]
@@ -57,8 +57,8 @@ def broken_boards(monkeypatch: pytest.MonkeyPatch, *, build: bool = False) -> li
         tried.append(target.name)
         raise BROKEN
 
-    monkeypatch.setattr(bench, "image_for", image_for)
-    monkeypatch.setattr(bench, "provision", provision)
+    monkeypatch.setattr(movable_dut, "image_for", image_for)
+    monkeypatch.setattr(movable_dut, "provision", provision)
     return tried
 
 
@@ -116,7 +116,7 @@ def opened(*arguments):
     yield Dut()
 
 fixtures.image_for = lambda request: None
-fixtures.provision = lambda *arguments: SimpleNamespace(close=lambda: None)
+fixtures.provision = lambda *arguments: SimpleNamespace(close=lambda: None, device=None)
 """
 TEST = """\
 def test_run(dut):

@@ -16,9 +16,7 @@ from docs.generate import harness_objects as objects
 from docs.generate.struct_keys import tables
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError, InputError
-from harness.runs.bench import bench
-from harness.runs.link_dut import LinkDut
-from harness.runs.mlperf.mlperf_dut import MlperfDut
+from harness.runs.movable_dut import MovableDut, movable_bench
 from harness.runs.request import RunRequest
 from harness.support.json_output import ErrorDocument, as_json
 from tests.support.documents import printed_document
@@ -207,14 +205,14 @@ def test_a_run_with_a_baseline(repository: Repository, capsys: pytest.CaptureFix
 def test_an_interrupted_run_prints_what_there_is(
     repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rest = [bench]
+    rest = [movable_bench]
 
-    def bench_once(request: RunRequest) -> AbstractContextManager[LinkDut | MlperfDut]:
+    def bench_once(request: RunRequest) -> AbstractContextManager[MovableDut]:
         if not rest:
             raise KeyboardInterrupt
         return rest.pop()(request)
 
-    monkeypatch.setattr("harness.cli.run_commands.bench", bench_once)
+    monkeypatch.setattr("harness.cli.run_commands.movable_bench", bench_once)
     targets = "--target=qemu-stm32,qemu-m3"
     asked = ("run", "--engine=misbehaving", "--model=small", targets, "--json")
     assert main(asked) == ExitCode.INTERRUPTED

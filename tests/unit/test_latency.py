@@ -101,10 +101,11 @@ def test_the_distribution_is_shown_where_inferences_differ(tmp_path: Path) -> No
     assert max(map(len, lines)) <= 80
     names, row, below, *_ = (line.split() for line in lines[lines.index(rule(lines)) + 1 :])
     shown = ["14,223,001", "14,223,100", "14,223,190", "14,223,198", "14,223,200"]
-    assert names == ["valid", "digits"]
+    assert names == ["valid", "digits", "run", "2"]
     assert row == [*shown, "0.00%"]
     assert below == ["14,223,999"]
     assert "888.938 ms" in text.getvalue()
+    assert "no spread, because each inference takes the same: digits on valid" in text.getvalue()
 
 
 # On a board whose ticks are said to be cycles of a stated clock

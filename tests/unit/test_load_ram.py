@@ -21,7 +21,7 @@ from harness.elf import Elf
 from harness.engines.registry import find_engine
 from harness.errors import InputError
 from harness.image.build import Image, build_image
-from harness.image.memory_use import Use
+from harness.image.memory_record import Use
 from harness.image.prebuilt import prebuilt_image
 from harness.image.toolchain import find_toolchain
 from harness.model.folder import Model, load_model

@@ -85,6 +85,22 @@ def test_a_run_is_recorded_shown_and_listed(tmp_path: Path) -> None:
             assert shown["runs"][0]["record"]["id"] == run["record"]["id"]
             _, listed = await _call(client, "list_runs", {"model": "faces"})
             assert [each["id"] for each in listed["runs"]] == [run["record"]["id"]]
+            again = {"old": run["record"]["id"], "new": "last"}
+            _, compared = await _call(client, "compare_runs", again)
+            assert compared["schema"] == "tinyml-harness/compare/1"
+            _, trend = await _call(client, "trend", {"metric": "flash"})
+            assert trend["schema"] == "tinyml-harness/trend/1"
+            _, network = await _call(client, "describe_model", {"model": "faces"})
+            assert network["schema"] == "tinyml-harness/models-show/1"
+            _, built = await _call(client, "build", _FACES)
+            assert built["schema"] == "tinyml-harness/build/1"
+            _, profile = await _call(client, "profile", _FACES)
+            assert profile["schema"] == "tinyml-harness/profile/1"
+            _, machine = await _call(client, "check_machine", {"target": ["virtual-stm32"]})
+            assert machine["schema"] == "tinyml-harness/doctor/1"
+            failed, error = await _call(client, "farm_status", {})
+            assert failed
+            assert error["schema"] == "tinyml-harness/error/1"  # no coordinator answers
             wrong = {"combination": {"target": "virtual-stm32", "model": "face"}}
             failed, error = await _call(client, "run", wrong)
             assert failed

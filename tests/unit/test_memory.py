@@ -11,9 +11,9 @@ from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode
 from harness.image.build import Image, build_image
+from harness.image.memory_record import Use
 from harness.image.memory_use import (
     Piece,
-    Use,
     by_part,
     by_section,
     growth,

@@ -1,5 +1,6 @@
 """Energy of real runs: a virtual board draws it through a virtual meter, which knows how much."""
 
+import re
 import shutil
 from collections.abc import Sequence
 from contextlib import closing
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec import structs
 from rich.console import Console
 
 from harness.board.board_options import BoardOptions
@@ -112,9 +114,15 @@ def test_a_record_says_what_was_measured_with(
     assert idle == pytest.approx(3.0 * 1.1e-3, rel=0.02)
     assert compute == pytest.approx(3.0 * 6e-3, rel=0.02)
     console = Console(file=StringIO(), width=80)
-    print_energy([record], console)
+    other = structs.replace(record, image=structs.replace(record.image, optimize="-Os"))
+    print_energy([record, other], console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "simulated: Nordic PPK2 (virtual), inferences found by trigger; on the desk" in shown
+    assert (
+        "simulated: Nordic PPK2 (virtual), 3 V, inferences found by trigger; on the desk" in shown
+    )
+    assert shown.count("simulated: ") == 1
+    opts = [re.search(r"\(gcc (-O\w)\): .* per inference", line) for line in shown.splitlines()]
+    assert [opt[1] for opt in opts if opt] == [record.image.optimize, "-Os"]
     assert max(map(len, shown.splitlines())) <= 80
 
 

@@ -25,7 +25,7 @@ from harness.results.judge.trend import trends
 from harness.results.record import Record
 from harness.results.record_file import parse_record
 from harness.results.store.store import Store
-from harness.runs.mlperf.runner import Window
+from harness.runs.mlperf.measured_window import Window
 from tests.support.year import FIRST, made_up
 
 WINDOWS = [Window(vector, 250, 10, 10_862_042 + vector, 10.863) for vector in range(5)]

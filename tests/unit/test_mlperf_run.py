@@ -32,8 +32,8 @@ from harness.results.record_file import read_record
 from harness.results.recording import record_of, record_run
 from harness.runs.bench import open_mlperf_dut
 from harness.runs.mlperf import runner
+from harness.runs.mlperf.measured_window import Window
 from harness.runs.mlperf.mlperf_run import MlperfRun
-from harness.runs.mlperf.runner import Window
 from harness.runs.mlperf.suite import Outcome, models_of, run_all
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.runs.quality_numbers import quality_numbers

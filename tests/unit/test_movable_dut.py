@@ -50,7 +50,15 @@ def said() -> io.StringIO:
 
 
 @pytest.fixture
-def movable(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MovableDut]:
+def noted() -> list[tuple[Any, ...]]:
+    """What is noted of failed runs: the error, its place, and where the work moved to."""
+    return []
+
+
+@pytest.fixture
+def movable(
+    said: io.StringIO, noted: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., MovableDut]:
     @contextmanager
     def opened(request: Any, image: Any, board: Any) -> Iterator[Any]:
         board.start()
@@ -66,6 +74,7 @@ def movable(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
             title="digits on mine",
             health=Health(),
             progress=Progress(said),
+            failed=lambda request, *failure: noted.append(failure),
         )
         image: Any = None
         return MovableDut(request, image, board)  # type: ignore[arg-type]
@@ -86,17 +95,23 @@ def failing(*places: str, error: type[Exception] = InfrastructureError) -> Calla
     return work
 
 
-def test_a_board_that_does_not_start_is_left(movable: Any, said: io.StringIO) -> None:
+def test_a_board_that_does_not_start_is_left(
+    movable: Any, said: io.StringIO, noted: list[tuple[Any, ...]]
+) -> None:
     board = FarmBoard("abc", broken="a")
     with movable(board) as dut:
         assert dut.do(place_of) == "b"
         assert dut.take_moves() == ["the place a failed: a is broken; its work moved to b"]
         assert dut.take_moves() == []
     assert board.left == ["a"]
+    ((error, *places),) = noted
+    assert (error.what, *places) == ("a is broken\nand more", "a", "b")
     assert "the place a is left out of this session: a is broken; its work" in said.getvalue()
 
 
-def test_a_run_moves_at_most_twice_and_good_boards_stay(movable: Any, said: io.StringIO) -> None:
+def test_a_run_moves_at_most_twice_and_good_boards_stay(
+    movable: Any, said: io.StringIO, noted: list[tuple[Any, ...]]
+) -> None:
     board = FarmBoard("abcd")
     with movable(board) as dut:
         assert dut.do(failing("a", "b")) == "c"
@@ -106,8 +121,10 @@ def test_a_run_moves_at_most_twice_and_good_boards_stay(movable: Any, said: io.S
         assert dut.take_moves() == []
     assert board.left == ["a", "b"]
     board = FarmBoard("abcdef")
+    noted.clear()
     with movable(board) as dut, pytest.raises(InfrastructureError, match="a hangs"):
         dut.do(failing(*"abcdef"))
+    assert [places for _, *places in noted] == [["a", ""], ["b", ""], ["c", ""]]
     assert board.left == []
     assert "digits on mine: no other place could do it after a: a hangs; b: b" in said.getvalue()
 

@@ -25,10 +25,11 @@ from harness.image.build import build_image
 from harness.link import frame, messages
 from harness.link.device_errors import DeviceRefusedError
 from harness.link.messages import DeviceError, Message
+from harness.measure.profiled_layer import LayerProfile
 from harness.model.folder import find_model, list_models
 from harness.report.profile_table import plot_profile, print_profile
 from harness.runs import link_dut
-from harness.runs.layer_profile import LayerProfile, Profile, _reconcile
+from harness.runs.layer_profile import Profile, _reconcile
 from harness.runs.link_dut import LinkDut
 from harness.runs.link_session import Session
 from harness.target.find_target import find_target, load_target

@@ -23,14 +23,8 @@ from harness.measure.quality import (
     rounded_target,
 )
 from harness.model.graph import Graph, Tensor
-from harness.model.metric import (
-    LARGEST_ERROR,
-    Metric,
-    reached,
-    reconstruction_error,
-    shown_quality,
-    shown_target,
-)
+from harness.model.metric import LARGEST_ERROR, Metric, reached, shown_quality, shown_target
+from harness.model.metric_arrays import reconstruction_error
 from harness.model.quantization import dequantize, quantize
 from harness.model.vectors import Vectors
 

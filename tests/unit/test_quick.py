@@ -20,7 +20,8 @@ from msgspec import structs
 
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
-from harness.measure.subset import Subset, _windows, order_of
+from harness.measure.subset import Subset
+from harness.measure.vector_order import _windows, order_of
 from harness.model.folder import Model, load_model
 from harness.model.metric import Metric
 from harness.model.vectors import Vectors, load_vectors

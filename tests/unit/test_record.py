@@ -19,7 +19,7 @@ from rich.console import Console
 from harness.elf import Elf
 from harness.errors import HarnessError, InfrastructureError, InputError
 from harness.image.build import Image
-from harness.image.memory_use import MemoryUse, SymbolUse, Use
+from harness.image.memory_record import MemoryUse, SymbolUse, Use
 from harness.image.stack_paint import StackUse
 from harness.image.toolchain import Toolchain
 from harness.link.messages import Welcome

@@ -17,8 +17,9 @@ from markdown_it import MarkdownIt
 from harness.board.device_info import DeviceInfo
 from harness.cli.main import main
 from harness.errors import InputError
-from harness.image.memory_use import MemoryUse, SymbolUse, Use
+from harness.image.memory_record import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.html_report import render
 from harness.report.junit_properties import properties
 from harness.report.markdown_summary import append_markdown, markdown
@@ -30,7 +31,6 @@ from harness.results.judge.gate import Gate
 from harness.results.record import EnergyInfo, Record
 from harness.results.record_file import read_record
 from harness.results.store.store import Store
-from harness.runs.layer_profile import LayerProfile
 from harness.support.git_commit import Commit
 from harness.workspace import Workspace
 from tests.support.year import year
@@ -573,6 +573,25 @@ def test_commits_and_the_ci_job_are_links_where_they_are_known(store: Store) -> 
     commits = {page.replace("{hash}", letter * 40) for letter in "ab"}
     assert links == commits | {"https://ci.example.org/jobs/7?a=1&b=2"}
     assert all(a.get("rel") == "noreferrer" for _, a in elements if a.get("href") in links)
+
+
+def test_the_commits_of_a_cause_are_links(store: Store) -> None:
+    built = msgspec.structs.replace(real().image, build_id="b" * 32)
+    after = at(real(), 8, "b", flash=real().numbers["flash"].value * 2)
+    summary = summary_of(store, [at(real(), 0), msgspec.structs.replace(after, image=built)])
+    html = render(dataclasses.replace(summary, commit_url="https://example.org/{hash}"))
+    cause = html.partition("commits: ")[2].partition("</li>")[0]
+    assert re.findall(r"example.org/(\w+)", cause) == ["a" * 40, "b" * 40]
+    assert "commits: aaaaaaaaaa → bbbbbbbbbb" in Page(html).words
+
+
+def test_a_target_that_did_not_run_is_one_finding(store: Store) -> None:
+    models = [msgspec.structs.replace(real().model, name=name) for name in ("one", "two")]
+    records = [at(msgspec.structs.replace(real(), model=model), 0) for model in models]
+    summary = summary_of(store, [*records, at(real("qemu-stm32"), 5)])
+    assert summary.headline == "2 did not run; 3 in all"
+    words = Page(render(summary)).words
+    assert "one, two on virtual-stm32 cmsis-nn · gcc -O2 Last run on 2026-03-01" in words
 
 
 def test_layers_and_symbols_are_compared_with_the_run_before(store: Store) -> None:

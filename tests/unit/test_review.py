@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from harness.review.reviewed_runs import ReviewedRun, ReviewedRuns
 from harness.support.git_commit import Commit
 from tests.support.code_host import OTHER, CodeHost, code_host
 from tests.support.models import ROOT
-from tests.support.year import FIRST, made_up
+from tests.support.year import FIRST, SILICON, made_up
 
 CAPTURE = pytest.CaptureFixture[str]
 TARGET = "virtual-stm32"
@@ -69,14 +70,20 @@ class Project:
         return self.git("rev-parse", "HEAD")
 
     def record(
-        self, model: str = "faces", *, dirty: bool = False, reason: str = "", **values: float
+        self,
+        model: str = "faces",
+        *,
+        target: str = TARGET,
+        dirty: bool = False,
+        reason: str = "",
+        **values: float,
     ) -> Record:
         """Write the Record of a run of what is checked out; each is a minute after the last.
 
         `values` are those of numbers. With a `reason`, the run failed.
         """
         self.count += 1
-        record = made_up(Random(0), FIRST, TARGET, model)
+        record = made_up(Random(0), FIRST, target, model)
         numbers = {
             name: Number(values[name], each.unit, each.kind, each.model, each.error)
             if name in values
@@ -148,6 +155,31 @@ def test_what_got_worse_better_and_stayed_is_told_in_ten_lines(
     assert "- Without a change: `vowels` on `virtual-stm32`" in text
     short = project.git("rev-parse", "main")[:7]
     assert lines[-1] == f"Compared with `{short}`, the merge base with `main`"
+
+
+def test_numbers_that_follow_from_others_are_left_out(project: Project, capsys: CAPTURE) -> None:
+    """The maximum follows from the median, and `stack_reserved` is neither better nor worse."""
+    project.record(instructions_median=250_000, instructions_max=250_000)
+    project.commit()
+    project.record(instructions_median=300_000, instructions_max=300_000, stack_reserved=8192)
+    lines = review(capsys, "main", "--fail-if-worse", code=ExitCode.REGRESSION)
+    change = "instructions `250,000 → 300,000` (**+20.0 %**)"
+    assert f"| worse | `faces` | `virtual-stm32` | {change} |" in lines
+    gate = "instructions +20.0 %, budget `0 %`"
+    assert f"- **The gate fails** `faces` on `virtual-stm32`: {gate}" in lines
+
+
+def test_a_measured_number_without_a_history_is_unclear_beyond_its_noise(
+    project: Project, capsys: CAPTURE
+) -> None:
+    project.record(target=SILICON, cycles_median=100_000)
+    project.commit()
+    project.record(target=SILICON, cycles_median=100_900)
+    assert "nothing changed" in review(capsys, "main")[1]
+    project.record(target=SILICON, cycles_median=103_000)
+    lines = review(capsys, "main", "--fail-if-worse")
+    assert lines[1] == "### 🟡 `models`: 1 unclear"
+    assert "(**+3.0 %** unclear)" in "\n".join(lines)
 
 
 def test_a_change_below_the_set_magnitude_is_small(project: Project, capsys: CAPTURE) -> None:
@@ -312,26 +344,40 @@ def test_a_revision_that_git_does_not_have_is_an_input_error(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    "names",
     [
-        ("GITHUB_BASE_REF", "main"),
-        ("CHANGE_TARGET", "main"),
-        ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+        {"GITHUB_BASE_REF": "main"},
+        {"CHANGE_TARGET": "main"},
+        {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"},
+        {
+            "CI_MERGE_REQUEST_DIFF_BASE_SHA": "1" * 40,
+            "CI_MERGE_REQUEST_TARGET_BRANCH_SHA": "",
+            "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        },
     ],
 )
 def test_ci_names_the_branch(
-    variable: str,
-    value: str,
-    project: Project,
-    capsys: CAPTURE,
-    monkeypatch: pytest.MonkeyPatch,
+    names: dict[str, str], project: Project, capsys: CAPTURE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.git("update-ref", "refs/remotes/origin/main", "main")
-    monkeypatch.setenv(variable, value or project.git("rev-parse", "main"))
+    for name, value in names.items():
+        monkeypatch.setenv(name, value or project.git("rev-parse", "main"))
     project.record()
     project.commit()
     project.record()
-    assert "nothing changed" in review(capsys)[1]
+    lines = review(capsys)
+    assert "nothing changed" in lines[1]
+    assert lines[-1].endswith("the merge base with `main`")
+
+
+def test_the_runs_may_be_in_a_store(project: Project, capsys: CAPTURE) -> None:
+    """As for a job on a machine that has only its own Records."""
+    project.record()
+    project.commit()
+    project.record(flash=FLASH)
+    assert main(["push", "--store=sqlite:///shared.sqlite"]) == 0
+    shutil.rmtree(project.root / "reports")
+    assert "1 worse" in review(capsys, "main", "--store=sqlite:///shared.sqlite")[1]
 
 
 # The comment is safe.

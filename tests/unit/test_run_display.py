@@ -14,8 +14,9 @@ from msgspec import structs
 
 import harness
 from harness.measure import quality
+from harness.measure.profiled_layer import LayerProfile
 from harness.measure.subset import Subset
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 from harness.support.notebook_progress import NotebookProgress, notebook_progress
 from harness.support.progress import Progress
 

@@ -1,7 +1,6 @@
 """The fixture `run`: one run for each combination, and what reports of its tests say."""
 
 import json
-import re
 import shutil
 from pathlib import Path
 from xml.etree import ElementTree
@@ -93,7 +92,7 @@ def test_tests_share_a_run_in_any_order(suite: pytest.Pytester) -> None:
     # The test of the fixture `ticks` failed: this run, and neither of `dut`.
     failed = found[1]
     assert [record.verdict for record in found] == ["passed", "failed", "passed", "passed"]
-    assert "test_it.py::test_own_fixture_of_it[virtual-stm32-digits] failed" in failed.reasons[0]
+    assert "test_it.py::test_own_fixture_of_it[virtual-stm32-digits" in failed.reasons[0]
     tree = ElementTree.parse(suite.path / "result.xml")  # noqa: S314 - pytest wrote it
     told = {
         case.attrib["name"].partition("[")[0]: [
@@ -111,13 +110,42 @@ def test_tests_share_a_run_in_any_order(suite: pytest.Pytester) -> None:
             assert runs == [failed.id]
 
 
+MORE = """\
+import os
+import pytest
+
+@pytest.mark.target("nucleo-f429zi")
+@pytest.mark.skip(reason="nobody has it")
+@pytest.mark.parametrize("number", [1, 2])
+def test_desk(board, number):
+    pass
+
+@pytest.mark.opt("-Os")
+def test_that_ends_its_worker(run):
+    os._exit(1)
+"""
+IDS = """\
+def pytest_xdist_node_collection_finished(node, ids):
+    print(*ids, sep="\\n")
+"""
+
+
 def test_workers_make_one_run_of_a_combination_too(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_more=MORE)
+    suite.makeconftest(IDS)
     result = run(suite, "-n2", "-v")
-    result.assert_outcomes(passed=7, failed=1)
-    assert [record.target.name for record in records(suite)] == COMBINATIONS
-    assert "harness:" not in re.sub(r"(?m)^harness:.*$", "", str(result.stdout))
+    result.assert_outcomes(passed=7, failed=2, skipped=2)  # what ends its worker runs once
+    runs = [each for each in records(suite) if each.image.optimize == "-O2"]
+    assert [record.target.name for record in runs] == COMBINATIONS
+    groups = dict(line.split("@harness:") for line in result.outlines if "@harness:" in line)
+    assert {groups[name] for name in groups if "test_desk" in name} == {"nucleo-f429zi"}
+    assert len(set(groups.values())) == 4
+    assert not any("test_new_run" in name for name in groups)
     again = run(suite, "--lf", "--collect-only", "-q")  # a test has the same id without workers
-    again.stdout.fnmatch_lines(["test_it.py::test_own_fixture_of_it*", "", "1 test collected*"])
+    assert [line.partition("[")[0] for line in again.outlines if "::" in line] == [
+        "test_it.py::test_own_fixture_of_it",
+        "test_more.py::test_that_ends_its_worker",
+    ]
 
 
 def test_an_infrastructure_error_reaches_each_test(suite: pytest.Pytester) -> None:
@@ -145,7 +173,7 @@ def test_a_regression_fails_one_test_of_a_shared_run(suite: pytest.Pytester) -> 
     (suite.path / "baselines").mkdir()
     result = run(suite, *options)  # a new model has no baseline
     result.assert_outcomes(passed=2, failed=1)
-    first = "FAILED test_it.py::test_right[virtual-stm32-digits]"
+    first = "FAILED test_it.py::test_right[virtual-stm32-digits"
     assert first in str(result.stdout)
     assert len(records(suite)) == 1
 

@@ -19,8 +19,9 @@ from harness.engines.cmsis_nn import CmsisNN
 from harness.engines.registry import ENGINES as KNOWN
 from harness.engines.registry import Generated
 from harness.errors import ExitCode
-from harness.image.memory_use import MemoryUse, Use
+from harness.image.memory_record import MemoryUse, Use
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.model.graph import Graph
 from harness.report.engines_table import Row, legend_of, notes_of, print_side_by_side, rows_of
 from harness.report.html_report import render
@@ -31,7 +32,6 @@ from harness.results.judge.compare import Sample
 from harness.results.judge.side_by_side import SideBySide, side_by_side
 from harness.results.record import Record
 from harness.results.store.store import Store
-from harness.runs.layer_profile import LayerProfile
 from harness.support.git_commit import Commit
 from tests.support.repository import Repository
 from tests.support.year import FIRST, SILICON, made_up

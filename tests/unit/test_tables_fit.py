@@ -18,6 +18,7 @@ from harness.measure.cycles.calibrate import Comparison as Calibrated
 from harness.measure.cycles.costs import costs_of
 from harness.measure.cycles.estimate import Estimate, FunctionCost
 from harness.measure.number import Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.model.mlperf_benchmarks import BENCHMARKS
 from harness.report.calibration_table import print_calibration
 from harness.report.comparison_text import print_comparison
@@ -27,6 +28,8 @@ from harness.report.json_documents.machine_documents import Check
 from harness.report.memory_table import print_growth, print_memory
 from harness.report.mlperf_table import print_outcomes
 from harness.report.profile_table import print_profile
+from harness.report.run_labels import labels_of
+from harness.report.runs_legend import legend_of
 from harness.report.runs_report import print_failures
 from harness.report.runs_table import print_table
 from harness.report.sweep_table import print_sweep
@@ -35,7 +38,7 @@ from harness.results.judge.compare import compare
 from harness.results.judge.side_by_side import side_by_side
 from harness.results.judge.sweep_row import SweepRow
 from harness.results.record import Record
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 from harness.runs.mlperf.suite import Outcome
 from harness.support.terminal import Terminal
 from tests.support.year import FIRST, SILICON, made_up
@@ -244,6 +247,51 @@ def test_toolchain_and_flag_are_named_once_or_in_each_row() -> None:
     assert " clang -Oz " in both
     flags = shown(clang(gcc), clang(gcc, "-O2"))
     assert "\nbuilt with clang: clang 22.1.8 (ziglang 0.17.1)\n" in flags
+
+
+def test_runs_of_one_combination_are_told_apart() -> None:
+    def labels(*changes: dict[str, object]) -> list[str]:
+        made = record("virtual-stm32")
+        return labels_of(
+            [
+                structs.replace(
+                    made,
+                    model=structs.replace(
+                        made.model,
+                        vectors=str(each.get("vectors", "0")) * 64,
+                        digest=str(each.get("network", "0")) * 64,
+                    ),
+                    image=structs.replace(
+                        made.image,
+                        build_id=str(each.get("image", "0")) * 32,
+                        optimize=str(each.get("opt", "-O2")),
+                    ),
+                )
+                for each in changes
+            ]
+        )
+
+    assert labels({}) == [""]
+    assert labels({}, {"opt": "-Os"}) == ["", ""]  # the table names the flags
+    assert labels({}, {"vectors": "1"}) == ["vectors 00000000", "vectors 11111111"]
+    assert labels({}, {"image": "1"}) == ["image 00000000", "image 11111111"]
+    assert labels({}, {"network": "1", "image": "1"}) == ["network 00000000", "network 11111111"]
+    assert labels({}, {}, {"opt": "-Os"}) == ["run 1", "run 2", ""]
+    assert labels({}, {"vectors": "1"}, {}) == [
+        "vectors 00000000, run 1",
+        "vectors 11111111",
+        "vectors 00000000, run 2",
+    ]
+
+
+def test_a_vague_clock_is_told_once_for_a_target() -> None:
+    made = record("nucleo-f429zi")
+    why = "the clock could only be measured as {} MHz ± 7 %"
+    vague = [structs.replace(made, time_unavailable=why.format(each)) for each in (83, 84, 85)]
+    lines = list(legend_of(vague, ["cycles"]))
+    assert [line for line in lines if "no time" in line] == [
+        "no time on nucleo-f429zi: the clock could only be measured as 83 MHz ± 7 %"
+    ]
 
 
 def test_what_computed_golden_is_named_if_it_is_not_tflm() -> None:

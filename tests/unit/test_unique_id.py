@@ -10,8 +10,8 @@ from harness.board.pyocd.unique_id import unique_id
 from harness.errors import InputError
 from harness.simulator import chips
 from harness.simulator.board_process import VirtualBoard
+from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.chips.chip import ChipOptions
-from harness.simulator.chips.chip_names import CHIP_NAMES
 from harness.target.chip_families import unique_id_of
 from harness.target.find_target import find_target, list_targets
 from harness.target.target_file import Pyocd

@@ -26,9 +26,10 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator import board_client, runtime_folder
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.board_process import VirtualBoard
-from harness.simulator.chips.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.socket_protocol import Request
 from tests.support.assembly_bench import DATA, cross_compiler, wait_for
+from tests.support.documents import checked
 from tests.support.pyocd_sessions import session
 
 CHIPS = {
@@ -475,7 +476,7 @@ def test_serve_ends_on_a_signal_and_with_stdin(own_directory: Path) -> None:
         arguments = command + (["--stdin"] if end is None else [])
         with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
-            assert b'"probe"' in process.stdout.readline()
+            assert checked(process.stdout.readline().decode())["probe"] == "served"
             if end is None:
                 assert process.stdin is not None
                 process.stdin.close()

@@ -17,7 +17,7 @@ from harness.errors import ExitCode, InputError
 from harness.intake.inputs.log_mel import FILTERS, HOP, RATE, log_mel, mel_filters
 from harness.measure.detections import DEBOUNCE, score
 from harness.measure.number import Number
-from harness.measure.subset import order_of
+from harness.measure.vector_order import order_of
 from harness.model.mlperf_benchmarks import benchmark_of
 from harness.report.html_report import render
 from harness.report.markdown_summary import markdown

@@ -60,7 +60,7 @@ class LabgridBoard(PyocdBoard):
     @property
     def device(self) -> DeviceInfo | None:
         """The place and its exporter, and the chip's unique ID once it was read."""
-        return self._device and msgspec.structs.replace(self._device, chip_id=self._chip_id)
+        return self._device and msgspec.structs.replace(self._device, chip_id=self._told.chip_id)
 
     def start(self, image: Image) -> Carrier:
         """Acquire a place at the first start; then do as a board behind a probe does."""
@@ -116,7 +116,11 @@ class LabgridBoard(PyocdBoard):
 
     def leave(self, why: str) -> bool:
         """Release the place and leave it out of the session; False if no other one fits."""
-        if self._place is None or not self._has_another(self._place):
+        if self._place is None:
+            return False
+        if not self._has_another(self._place):
+            if self._wanted.choice.tags:
+                self._progress.warn(f"no other place with {self._wanted.choice} is left")
             return False
         self._session_places.leave_out(self._place.name, why)
         self.close()

@@ -15,7 +15,7 @@ from harness.board.pyocd.packs import provide_chip
 from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError, UnreachableError
-from harness.simulator.pyocd_probe import VirtualProbe
+from harness.simulator.pyocd_probe import VENDOR, VirtualProbe
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
 _FORMS = "give a probe's unique id, or remote:HOST:PORT"
@@ -77,7 +77,9 @@ def _check_address(wanted: str) -> None:
 
 
 def is_of_virtual_board(probe: Any) -> bool:
-    """Return whether `probe` is a virtual board's."""
+    """Return whether `probe` is a virtual board's; an open remote probe tells its vendor."""
+    if isinstance(probe, RemoteProbe) and probe.is_open:
+        return bool(probe.vendor_name == VENDOR)
     return isinstance(probe, VirtualProbe)
 
 

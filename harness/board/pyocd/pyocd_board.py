@@ -12,11 +12,8 @@ from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
-from harness.board.pyocd.core_check import check_core
 from harness.board.pyocd.crash import crash, stopped, whereabouts
 from harness.board.pyocd.flash_progress import FlashProgress
-from harness.board.pyocd.identification import check_chip
-from harness.board.pyocd.locks import check_lock
 from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
 from harness.board.pyocd.probe_lease import ProbeLease, interference_named, with_interference
 from harness.board.pyocd.probe_port import find_port
@@ -26,7 +23,7 @@ from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_e
 from harness.board.pyocd.remote_memory import transfer
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
-from harness.board.pyocd.unique_id import unique_id
+from harness.board.pyocd.told_identity import ToldIdentity, told_identity
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError
@@ -39,7 +36,6 @@ from harness.link.serial_port import Port, open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
 from harness.support.progress import Progress
-from harness.target.chip_families import unique_id_of
 from harness.target.target_file import Pyocd, Target
 
 T = TypeVar("T")
@@ -76,7 +72,7 @@ class PyocdBoard:
         self._session: Session | None = None
         self._port: Port | None = None
         self._elf: Elf | None = None
-        self._chip_id = ""
+        self._told = ToldIdentity()
         self._probe = board.probe
         self._limit = TimeLimit(f"probe {board.probe}")
         self._sectors: Sectors = "differing"  # that the next start programs
@@ -90,7 +86,12 @@ class PyocdBoard:
     @property
     def device(self) -> DeviceInfo | None:
         """Which of several equal boards it is; None if its chip has not told its unique ID."""
-        return DeviceInfo(chip_id=self._chip_id) if self._chip_id else None
+        return DeviceInfo(chip_id=self._told.chip_id) if self._told.chip_id else None
+
+    @property
+    def counts_instructions(self) -> bool:
+        """Whether it is a simulator, as its probe says; false until it is started."""
+        return self._told.simulated
 
     def start(self, image: Image) -> Carrier:
         """Flash `image`, verify it, and start it with its serial port open, if it has one.
@@ -111,7 +112,7 @@ class PyocdBoard:
     def _start(self, image: Image) -> Carrier:
         self.stop()
         sectors, self._sectors = self._sectors, "differing"
-        self._chip_id = ""  # until this chip has told it
+        self._told = ToldIdentity()  # until this chip has told it
         if self._target.doubt:
             self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")
@@ -263,18 +264,12 @@ class PyocdBoard:
             return self._limit.run(seconds, activity, operation)
 
     def _identify(self, session: Session) -> None:
-        """Check that chip and core are those of the target, and not locked; read the unique ID."""
-
-        def identify() -> None:
-            check_core(session, self._target)
-            if self._board.chip_id is not None:
-                check_chip(session, self._probe, self._board.target, self._board.chip_id)
-            if self._target.load == "flash":  # the lock leaves RAM open
-                check_lock(session, self._probe, self._board.target)
-            words = self._board.unique_id or unique_id_of(self._board.target)
-            self._chip_id = unique_id(session, words)
-
-        self._do(_STATE_LIMIT, "reading the chip's id", identify)
+        """Check that chip and core are those of the target, and not locked."""
+        self._told = self._do(
+            _STATE_LIMIT,
+            "reading the chip's id",
+            lambda: told_identity(session, self._probe, self._target, self._board),
+        )
 
     def _flash(self, session: Session, elf: Elf, sectors: Sectors) -> None:
         target = self._board.target

@@ -39,7 +39,7 @@ class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
             self._is_open = True
         self._write("hello", self.PROTOCOL_VERSION)
         self._write("open")
-        self._ask_for(_OPENED, "capabilities", "supported_wire_protocols")
+        self._ask_for(_OPENED, "capabilities", "supported_wire_protocols", "vendor_name")
 
     def close(self) -> None:
         """Close the probe and the connection, also after an error."""

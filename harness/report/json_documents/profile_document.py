@@ -6,8 +6,9 @@ import msgspec
 
 from harness.measure.cycles.estimate import Estimate
 from harness.measure.number import Kind, Number
+from harness.measure.profiled_layer import LayerProfile
 from harness.report.json_documents.named_combination import NamedCombination
-from harness.runs.layer_profile import LayerProfile, Profile
+from harness.runs.layer_profile import Profile
 from harness.support.json_output import Document
 from harness.target.target_file import Target
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness.image.memory_use import Piece, SymbolUse, Use, by_part, by_section, growth, total
+from harness.image.memory_record import SymbolUse, Use
+from harness.image.memory_use import Piece, by_part, by_section, growth, total
 from harness.support.json_output import Document
 from harness.support.memory_map import Memory
 

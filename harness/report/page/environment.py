@@ -11,14 +11,22 @@ from harness.model.metric import SHOWN
 from harness.report import figures
 from harness.report.comparison_text import explain, others_text
 from harness.report.engines_table import legend_of, notes_of, rows_of, title_of
-from harness.report.farm_text import SINCE, exporters_of, last_run, tags_of, used_by, when
+from harness.report.farm_text import (
+    SINCE,
+    exporters_of,
+    last_run,
+    shown_time,
+    tags_of,
+    used_by,
+    when,
+)
 from harness.report.number_history import TRENDS, Series, small_of
 from harness.report.page import treemap
 from harness.report.page.anchors import anchor
 from harness.report.page.chart_data import chart_data
 from harness.report.page.finding_groups import finding_groups
 from harness.report.page.layer_bars import layer_bars
-from harness.report.page.memory_rows import MemoryMap
+from harness.report.page.memory_rows import MemoryMap, colour_of
 from harness.report.page.run_history import history_columns, history_rows
 from harness.report.plain_text import short
 from harness.report.quality_text import (
@@ -84,6 +92,7 @@ def environment() -> Environment:
         agreement_notes,
         anchor,
         chart_data,
+        colour_of,
         explain,
         exporters_of,
         finding_groups,
@@ -100,6 +109,7 @@ def environment() -> Environment:
         outcome_of,
         quality_text,
         rows_of,
+        shown_time,
         spread_text,
         subset_notes,
         tags_of,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.measure.profiled_layer import LayerProfile
 from harness.results.judge.causes import ticks_of_layers
 from harness.results.record import Record
-from harness.runs.layer_profile import LayerProfile
 
 
 @dataclass(frozen=True)

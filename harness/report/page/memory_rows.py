@@ -4,10 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.report.page.treemap import Memory, Symbol, Tile, sizes_of, treemap
 
 _MEMORIES: Sequence[Memory] = ("flash", "ram")
+_COLOURS = {
+    "engine": 0,
+    "model": 1,
+    "arena": 1,  # in Records without a memory map
+    "link": 2,
+    "stack": 3,
+    "port": 4,
+    "libc": 5,
+    "application": 6,
+}
+_OTHER_COLOUR = 7
+
+
+def colour_of(part: str) -> int:
+    """Return the number of a part's colour, the same in every image."""
+    return _COLOURS.get(part, _OTHER_COLOUR)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from typing import Literal
 
 import squarify
 
-from harness.image.memory_use import MemoryUse, SymbolUse
+from harness.image.memory_record import MemoryUse, SymbolUse
 from harness.report.figures import Box
 
 WIDTH = 600
 HEIGHT = 170
-_LEAST = 0.004  # share of the whole memory; smaller symbols of a part share a tile
-_MOST = 60  # tiles of symbols
+_LEAST = 0.006  # share of the whole memory; smaller symbols of a part share a tile
+_MOST = 40  # tiles of symbols
 
 Memory = Literal["flash", "ram"]
 Symbol = tuple[str, str, str]

@@ -8,6 +8,7 @@ import msgspec
 
 from harness.board.labgrid.farm_state import FarmState, Match, Place
 from harness.board.labgrid.session_name import has_ended, shown_name
+from harness.results.farm.failed_runs import FailedRun
 from harness.results.store.store import Entry
 from harness.runs.check.check_result import BoardCheck
 
@@ -76,6 +77,8 @@ class PlaceStatus(msgspec.Struct, frozen=True):
     """Exporters of the place."""
     last_record: LastRecord | None = None
     """The newest Record of the place."""
+    last_failure: FailedRun | None = None
+    """The newest run at the place that ended with an infrastructure error, on this machine."""
     health: BoardCheck | None = None
     """The newest check of the board on this machine."""
 
@@ -83,6 +86,14 @@ class PlaceStatus(msgspec.Struct, frozen=True):
     def problem(self) -> str:
         """What keeps the place from being used; empty if nothing is known."""
         return "; ".join(each.problem for each in self.exporters if each.problem)
+
+    @property
+    def failed(self) -> FailedRun | None:
+        """The failed run, if no run has finished at the place since."""
+        failed, last = self.last_failure, self.last_record
+        if failed is None or (last and datetime.fromisoformat(last.started) > failed.time):
+            return None
+        return failed
 
     @property
     def has_no_exporter(self) -> bool:
@@ -104,6 +115,8 @@ class FarmStatus(msgspec.Struct, frozen=True):
     """When it was asked, ISO 8601 with the time zone."""
     places: list[PlaceStatus]
     """The places, by name."""
+    not_repeated: list[FailedRun] = []
+    """Runs of this machine that ended with an infrastructure error, and did not run again since."""
 
     @property
     def not_healthy(self) -> list[PlaceStatus]:
@@ -128,22 +141,28 @@ def status_of(
 
 
 def with_results(
-    status: FarmStatus | None, runs: Iterable[Entry], checks: Iterable[BoardCheck]
+    status: FarmStatus | None,
+    runs: Iterable[Entry],
+    checks: Iterable[BoardCheck],
+    failures: Iterable[FailedRun],
 ) -> FarmStatus:
-    """Return `status` with the newest of `runs` and of `checks` of each place.
+    """Return `status` with the newest of `runs`, `checks` and `failures` of each place.
 
-    Without a `status`, the places are those of the runs and checks.
+    Without a `status`, the places are those of the runs, checks and failures. The failures are
+    sorted by their time.
     """
     newest: dict[str, Entry] = {}
     for run in sorted(runs, key=lambda entry: entry.started):
         newest[run.place] = run
     health = {check.place: check for check in checks if check.place}
-    names = sorted(newest.keys() | health.keys())
+    failed = {failure.place: failure for failure in failures if failure.place}
+    names = sorted(newest.keys() | health.keys() | failed.keys())
     status = status or FarmStatus("", "", [PlaceStatus(name) for name in names])
     places = [
         msgspec.structs.replace(
             place,
             last_record=_record(newest[place.name]) if place.name in newest else None,
+            last_failure=failed.get(place.name),
             health=health.get(place.name),
         )
         for place in status.places

@@ -1,27 +1,27 @@
 """The file with what a coordinator said, so that a report needs no network."""
 
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 
 from harness.errors import InputError
+from harness.results.combination import Combination
 from harness.results.farm.check_files import read_checks
+from harness.results.farm.failed_runs import FailedRun, read_failures
 from harness.results.farm.farm_status import FarmStatus, on_desk, with_results
-from harness.results.store.store import Store
+from harness.results.farm.struct_files import write_struct
+from harness.results.store.store import Entry, Store
 from harness.support.input_file import MAX_TEXT, read_input
-from harness.support.printable_texts import printable_texts
-from harness.support.whole_files import replace_files
 from harness.workspace import Workspace
 
-
-def as_json(status: FarmStatus) -> bytes:
-    """Return `status` as JSON for people and programs."""
-    return msgspec.json.format(msgspec.json.encode(printable_texts(status)), indent=1) + b"\n"
+_FORGOTTEN = timedelta(days=30)  # nobody waits any more for a failed run to be repeated
 
 
 def write_status(status: FarmStatus, path: Path) -> None:
     """Write `status` to the file `path`."""
-    replace_files(path.parent, {path.name: as_json(status)})
+    write_struct(status, path)
 
 
 def read_status(path: Path) -> FarmStatus | None:
@@ -48,7 +48,40 @@ def known_farm(store: Store, workspace: Workspace) -> FarmStatus | None:
 
     Raises the errors of `read_status`.
     """
-    checks = read_checks(workspace.checks)
-    farm = with_results(read_status(workspace.farm), store.newest_of_places(), checks)
-    farm = msgspec.structs.replace(farm, places=[*farm.places, *on_desk(checks)])
-    return farm if farm.places else None
+    farm = with_known(read_status(workspace.farm), workspace, store)
+    desk = on_desk(read_checks(workspace.checks))
+    farm = msgspec.structs.replace(farm, places=[*farm.places, *desk])
+    return farm if farm.places or farm.not_repeated else None
+
+
+def with_known(status: FarmStatus | None, workspace: Workspace, *stores: Store) -> FarmStatus:
+    """Return `status` with what the files of `workspace` and the Records of `stores` tell."""
+    failures = read_failures(workspace.failures)
+    since = max(datetime.now(UTC) - _FORGOTTEN, failures[0].time) if failures else None
+    newer = [run for store in stores for run in (store.find(since=since) if since else ())]
+    runs = [run for store in stores for run in store.newest_of_places()]
+    farm = with_results(status, runs, read_checks(workspace.checks), failures)
+    return msgspec.structs.replace(farm, not_repeated=not_repeated(failures, newer))
+
+
+def not_repeated(failures: Sequence[FailedRun], newer: Iterable[Entry]) -> list[FailedRun]:
+    """Return the newest failure of each combination that ran at no other place, nor again since.
+
+    `failures` are sorted by their time; `newer` has at least the runs that are newer than the
+    oldest of them. Failures of a month ago are forgotten.
+    """
+    finished: dict[Combination, datetime] = {}
+    for run in newer:
+        key = run.combination.base
+        finished[key] = max(_started(run), finished.get(key, _started(run)))
+    limit = datetime.now(UTC) - _FORGOTTEN
+    newest = {failed.combination.base: failed for failed in failures}
+    return [
+        failed
+        for key, failed in newest.items()
+        if not failed.moved_to and failed.time > max(limit, finished.get(key, limit))
+    ]
+
+
+def _started(run: Entry) -> datetime:
+    return run.started if run.started.tzinfo else run.started.replace(tzinfo=UTC)

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.model.folder import list_models
 from harness.results.judge.baseline import BUDGETS, Baseline, read_baselines
 from harness.results.judge.budgets import Allowance, KnownNames, read_budgets
 from harness.results.judge.compare import Comparison, Delta, History, compare
 from harness.results.judge.history import history_of
 from harness.results.judge.metrics import known_names, metric_of
 from harness.results.record import Record
-from harness.target.find_target import list_targets
 from harness.workspace import Workspace
 
 _WITHOUT_FLAG = 4  # the first parts of a combination, up to the flag
@@ -102,6 +100,10 @@ class Gate:
         return self._budgets.of(delta, record.model.name, record.target.name)
 
     def _known_names(self, workspace: Workspace) -> KnownNames:
+        # Late: commands without baselines need neither models nor targets.
+        from harness.model.folder import list_models  # noqa: PLC0415
+        from harness.target.find_target import list_targets  # noqa: PLC0415
+
         records = [baseline.record for baseline in self._baselines.values()]
         return KnownNames(
             metrics=known_names().union(*(record.numbers for record in records)),

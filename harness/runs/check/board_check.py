@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 
 from harness.board.board import Board
+from harness.board.counted_target import as_counted
 from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.provision import provision
 from harness.errors import InfrastructureError
@@ -149,7 +150,7 @@ class _Check:
 
     def clock(self) -> CheckLine:
         """Compare the device's counter with the host's clock."""
-        target = self.request.target
+        target = as_counted(self.request.target, self.board)
         bounds = measure_clock(self._link.count, target)
         if bounds is None:
             return CheckLine("clock", None, "the firmware does not tell what its counter reads")

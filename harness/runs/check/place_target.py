@@ -1,8 +1,10 @@
 """Which target the board at a place is: a person, a target file or the place's tags say it."""
 
+import sys
 from collections.abc import Iterator
 
 from harness.board.derivations import derivations
+from harness.board.labgrid.ask_farm import ask_farm
 from harness.board.labgrid.farm_state import Place
 from harness.board.labgrid.place_choice import PlaceChoice
 from harness.errors import InputError
@@ -33,6 +35,28 @@ def target_of(place: Place, workspace: Workspace, pack: str = "") -> Target:
         remedy=f"give --target=NAME, or the place a tag: labgrid-client -p {place.name} set-tags "
         f"{TARGET_TAG}=NAME, or {CHIP_TAG}=NAME with pyOCD's name of the chip",
     )
+
+
+def target_at(place: str, coordinator: str, pack: str, workspace: Workspace) -> str:
+    """Return the name of the target at `place`, a name or tags; a line on stderr says it.
+
+    Raises `InputError` if nothing says it, or the places with these tags have several, and the
+    errors of `ask_farm`.
+    """
+    choice = PlaceChoice.parse(place)
+    farm = ask_farm(coordinator)
+    fitting = choice.fitting(farm.state.places.values(), f"coordinator {farm.coordinator}")
+    names = {each.name: target_of(each, workspace, pack).name for each in fitting}
+    first, *others = dict.fromkeys(names.values())
+    if others:
+        raise InputError(
+            "has places of several targets: "
+            + ", ".join(f"{each} ({name})" for each, name in names.items()),
+            where=f"--place={place}",
+            remedy="name one with --target, or a place",
+        )
+    print(f"place {', '.join(names)}: the target is {first}", file=sys.stderr)
+    return first
 
 
 def _of_farms(workspace: Workspace) -> Iterator[tuple[Target, PlaceChoice]]:

@@ -20,9 +20,10 @@ from harness.model.folder import Model
 from harness.model.mlperf_benchmarks import BENCHMARKS, benchmark_of, content_of, expected, payload
 from harness.runs.device_under_test import BoardUnderTest
 from harness.runs.diagnosis import with_diagnosis
+from harness.runs.mlperf.measured_window import Window
 from harness.runs.mlperf.mlperf_client import Identity, MlperfClient
 from harness.runs.mlperf.mlperf_run import MlperfRun
-from harness.runs.mlperf.runner import Window, accuracy, measure, trial
+from harness.runs.mlperf.runner import accuracy, measure, trial
 from harness.runs.request import RunRequest
 from harness.support.plural import count_of
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from harness.board.device_info import DeviceInfo
 from harness.image.build import Image
-from harness.image.memory_use import MemoryUse
+from harness.image.memory_record import MemoryUse
 from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.quality import (
@@ -30,8 +30,9 @@ from harness.model.mlperf_benchmarks import Benchmark, benchmark_of
 from harness.model.vectors import Vectors
 from harness.runs.device_under_test import quality_failures, raise_failures
 from harness.runs.mlperf.device_lines import TranscriptLine
+from harness.runs.mlperf.measured_window import Window
 from harness.runs.mlperf.mlperf_client import Identity
-from harness.runs.mlperf.runner import Window, matches
+from harness.runs.mlperf.runner import matches
 from harness.runs.run_text import described
 from harness.target.target_file import Target
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import msgspec
 import numpy.typing as npt
 
 from harness.errors import InfrastructureError
@@ -17,6 +16,7 @@ from harness.link.device_errors import MalformedMessageError
 from harness.link.host_clock import Span
 from harness.model.mlperf_benchmarks import agrees
 from harness.runs.mlperf.device_lines import InferAnswer
+from harness.runs.mlperf.measured_window import Window
 from harness.runs.mlperf.mlperf_client import MlperfClient
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.target.target_file import Target
@@ -37,31 +37,6 @@ _WINDOW_ATTEMPTS = 3  # how often a window is measured if the clocks differ
 
 class ClocksDifferError(InfrastructureError):
     """A window has another length by the device's clock than by the host's."""
-
-
-class Window(msgspec.Struct, frozen=True):
-    """`iterations` inferences of input `vector` without a pause."""
-
-    vector: int
-    """Index of the vector."""
-    iterations: int
-    """Inferences in the window."""
-    warmups: int
-    """Inferences just before the window."""
-    microseconds: int | None
-    """Length of the window by the device's clock. It is null in energy mode."""
-    waited: float
-    """Length of the window by the host's clock, in seconds."""
-
-    @property
-    def seconds(self) -> float:
-        """Length of the window, by the device's clock if it is known."""
-        return self.waited if self.microseconds is None else self.microseconds * _MICRO
-
-    @property
-    def throughput(self) -> float:
-        """Inferences per second."""
-        return self.iterations / max(self.seconds, _MICRO)
 
 
 def accuracy(

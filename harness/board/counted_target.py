@@ -1,0 +1,30 @@
+"""What the counter of a started board counts, if the board itself tells it."""
+
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from harness.board.board import Board
+from harness.target.chip_target import KIND as CHIP
+from harness.target.target_file import Counter, Target
+
+
+@runtime_checkable
+class TellsItsCounter(Protocol):
+    """A board whose counter may count instructions, and that knows it."""
+
+    @property
+    def counts_instructions(self) -> bool:
+        """Whether it is a simulator, whose counter counts instructions."""
+
+
+def as_counted(target: Target, board: Board) -> Target:
+    """Return `target` with the unit of ticks that the started `board` counts.
+
+    This is for a target that is derived from a chip: it has cycles, as silicon counts them. What a
+    target file states is not changed.
+    """
+    derived = target.name.startswith(f"{CHIP}:")
+    if derived and isinstance(board, TellsItsCounter) and board.counts_instructions:
+        return msgspec.structs.replace(target, counter=Counter("instructions"))
+    return target
