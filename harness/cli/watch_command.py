@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,7 @@ from harness.options.watched_inputs import (
     combinations_of,
     files_of_selection,
     inputs_of,
+    lasting_names,
 )
 from harness.report.watch_screen import Watching, WatchLog, WatchScreen
 from harness.results.combination import Combination
@@ -97,9 +98,10 @@ class _Watch:
         self._progress: Progress = options.progress
         self._metering = metering
         self._files = WatchedFiles()
-        self._inputs: dict[Combination, Inputs] = {}
+        self._inputs: Sequence[Inputs] = ()
         self._known: dict[Combination, WatchedRun] = {}  # also those of a model that is gone
         self._runs: list[WatchedRun] = []
+        self._error = ""
 
     def update(self, view: Watching) -> None:
         """Run what changed, and show it; an error is shown, too."""
@@ -107,13 +109,14 @@ class _Watch:
         try:
             run_options = self._options_now()
         except HarnessError as error:
+            self._error = str(error)
             view.draw(self._runs, [], Text(shown(error), "red"))
             return
-        selection = run_options.selection
-        every = combinations_of(selection)
-        self._inputs = {names: inputs_of(selection, names) for names in every}
-        self._runs = [self._known.setdefault(names, WatchedRun(names)) for names in every]
-        for run in list(filter(self._is_changed, self._runs)):
+        changed = self._changed(run_options.selection)
+        if self._error and not changed:
+            view.draw(self._runs, [], Text("as before the error", "dim"))
+        self._error = ""
+        for run in changed:
             begin = time.monotonic()
             self._attempt(run, run_options)
             note = f"{time.strftime('%H:%M:%S')}: {run.names}: {time.monotonic() - begin:.1f} s"
@@ -131,10 +134,20 @@ class _Watch:
             raise InputError("there is no model any more", where=str(self._workspace.models[0]))
         return run_options
 
-    def _is_changed(self, run: WatchedRun) -> bool:
-        made_of = self._inputs[run.names].digest(self._files)
-        before, run.made_of = run.made_of, made_of
-        return made_of != before
+    def _changed(self, selection: Selection) -> list[WatchedRun]:
+        """Return the runs of `selection` that are made from something else than before."""
+        every = combinations_of(selection)
+        self._inputs = [inputs_of(selection, names) for names in every]
+        self._runs = []
+        changed = []
+        for names, inputs in zip(every, self._inputs, strict=True):
+            run = self._known.setdefault(lasting_names(selection, names), WatchedRun(names))
+            self._runs.append(run)
+            before, made_of = run.made_of, inputs.digest(self._files)
+            run.names, run.made_of = names, made_of
+            if made_of != before:
+                changed.append(run)
+        return changed
 
     def _attempt(self, run: WatchedRun, run_options: RunOptions) -> None:
         try:
@@ -150,4 +163,4 @@ class _Watch:
         return files_of_selection(self._options, self._workspace)
 
     def _every_file(self) -> Iterator[Path]:
-        return chain(self._selected(), *(inputs.files() for inputs in self._inputs.values()))
+        return chain(self._selected(), *(inputs.files() for inputs in self._inputs))

@@ -27,6 +27,11 @@ def combinations_of(selection: Selection) -> list[Combination]:
     return [Combination(*names) for names in product(*axes, selection.opts)]
 
 
+def lasting_names(selection: Selection, names: Combination) -> Combination:
+    """Return what stays of `names` if the user builds prebuilt firmware with other flags."""
+    return names._replace(toolchain="", optimize="") if selection.prebuilt else names
+
+
 def choice_of(selection: Selection, names: Combination) -> Choice:
     """Return the target, model, engine and toolchain with these names; raises their errors."""
     return Choice(

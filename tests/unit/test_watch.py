@@ -1,5 +1,6 @@
 """`harness watch`: which files it watches, when it runs again, and what it shows."""
 
+import dataclasses
 import fcntl
 import os
 import pty
@@ -26,8 +27,14 @@ from rich.text import Text
 
 from harness.errors import ExitCode
 from harness.image.firmware_sources import firmware_sources
+from harness.image.prebuilt import PrebuiltFirmware
 from harness.options.selection import Selection
-from harness.options.watched_inputs import combinations_of, files_of_selection, inputs_of
+from harness.options.watched_inputs import (
+    combinations_of,
+    files_of_selection,
+    inputs_of,
+    lasting_names,
+)
 from harness.report.watch_screen import WatchLog
 from harness.report.watch_table import line_of, table_of
 from harness.results.combination import Combination
@@ -234,6 +241,14 @@ def test_firmware_that_is_named_is_watched(root: Path, option: str) -> None:
     given = str(folder if option == "sketch" else root / "mine.elf")
     files = set(files_of_selection(options(**{option: given}), Workspace(root)))
     assert (folder / "mine.ino" if option == "sketch" else root / "mine.elf") in files
+
+
+def test_firmware_that_is_built_with_other_flags_has_the_same_row(root: Path) -> None:
+    selection = Selection.of(options(), Workspace(root))
+    small = NAMES._replace(optimize="-Os")
+    assert lasting_names(selection, NAMES) != lasting_names(selection, small)
+    elf = dataclasses.replace(selection, prebuilt=PrebuiltFirmware(root / "mine.elf"))
+    assert lasting_names(elf, NAMES) == lasting_names(elf, small)
 
 
 def test_a_new_model_of_the_repository_is_noticed(root: Path) -> None:
