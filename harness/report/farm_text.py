@@ -1,19 +1,19 @@
 """What the table and the report say of a place."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from harness.results.farm.farm_status import PlaceStatus
 
 SINCE = "since: the last change of a place, such as a new tag; the holder may have had it longer"
 
 
-def used_by(place: PlaceStatus) -> Sequence[str]:
+def used_by(place: PlaceStatus, zone: tzinfo | None = None) -> Sequence[str]:
     """Return who has the place, and since when; see `SINCE`."""
     if place.holder_is_gone:
         return *_parts(place.holder), "holder is gone, swept", "at the next run"
     if place.holder:
-        return *_parts(place.holder), f"since {when(place.changed)}"
+        return *_parts(place.holder), f"since {when(place.changed, zone)}"
     if place.reserved_for:
         return "reserved for", place.reserved_for
     if place.has_no_exporter:
@@ -41,21 +41,21 @@ def exporters_of(place: PlaceStatus) -> Sequence[str]:
     return [f"{'✗ ' * bool(each.problem)}{each.name}" for each in place.exporters]
 
 
-def last_run(place: PlaceStatus) -> Sequence[str]:
+def last_run(place: PlaceStatus, zone: tzinfo | None = None) -> Sequence[str]:
     """Return the newest run at the place: its Record, or that it failed."""
     if failed := place.failed:
-        return f"{failed.model} ✗ error", shown_time(failed.time)
+        return f"{failed.model} ✗ error", shown_time(failed.time, zone)
     if place.last_record is None:
         return ("none",)
     last = place.last_record
-    return f"{last.model} {last.verdict}", when(last.started)
+    return f"{last.model} {last.verdict}", when(last.started, zone)
 
 
-def when(time: str) -> str:
-    """Return an ISO time in this machine's time zone, to the minute."""
-    return shown_time(datetime.fromisoformat(time))
+def when(time: str, zone: tzinfo | None = None) -> str:
+    """Return an ISO time to the minute, in `zone` or in this machine's time zone."""
+    return shown_time(datetime.fromisoformat(time), zone)
 
 
-def shown_time(time: datetime) -> str:
-    """Return a time in this machine's time zone, to the minute."""
-    return f"{time.astimezone():%Y-%m-%d %H:%M}"
+def shown_time(time: datetime, zone: tzinfo | None = None) -> str:
+    """Return a time to the minute, in `zone` with its name, or in this machine's time zone."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M}{f' {zone}' if zone else ''}"

@@ -61,7 +61,7 @@ class Summary:
     @property
     def newest(self) -> Record:
         """The newest run."""
-        return max((status.record for status in self.statuses), key=lambda record: record.started)
+        return max(self.statuses, key=lambda status: status.started).record
 
     @property
     def failed(self) -> list[CombinationStatus]:
@@ -80,8 +80,8 @@ class Summary:
 
     @property
     def better(self) -> list[CombinationStatus]:
-        """The combinations with numbers that got better, and none that got worse."""
-        return [s for s in self.statuses if s.judged("better") and not s.worse]
+        """The combinations of last night with numbers that got better, and none that got worse."""
+        return [s for s in self.statuses if s.judged("better") and not (s.worse or s.stale)]
 
     @property
     def small_changes(self) -> list[CombinationStatus]:
@@ -136,19 +136,23 @@ class Summary:
         """How the night was: with what got worse, with what a person should look at, or good."""
         if self.failed or self.not_finished or self.worse:
             return "bad"
-        doubt = self.stale or self.new or any(s.beyond_budget for s in self.statuses)
+        doubt = self.stale or self.new or self._beyond_budget
         return "doubt" if doubt else "good"
+
+    @property
+    def _beyond_budget(self) -> int:
+        """How many combinations of last night have a small change that their gate refuses."""
+        return sum(s.beyond_budget and not s.stale for s in self.statuses)
 
     @property
     def headline(self) -> str:
         """The most important result, in a few words."""
         count = len(self.statuses)
-        beyond = sum(s.beyond_budget for s in self.statuses)
         counts = (
             (len(self.failed), "failed"),
             (len(self.not_finished), "did not finish"),
             (len(self.worse), "got worse"),
-            (0 if self.worse else beyond, "slightly worse than the budget allows"),
+            (0 if self.worse else self._beyond_budget, "slightly worse than the budget allows"),
             (len(self.stale), "did not run"),
             (len(self.new), "without a baseline"),
         )

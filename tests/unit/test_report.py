@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -449,6 +450,7 @@ def test_the_numbers_of_all_runs_are_in_the_page_for_a_script(store: Store) -> N
     number = combination["numbers"]["flash"]
     assert number["value"] == [flash, flash, flash, flash + 100]
     assert (number["unit"], number["kind"], number["better"]) == ("byte", "exact", "lower")
+    assert (number["small"], combination["numbers"]["accuracy"]["small"]) == (0.001, 0)
     (change,) = number["changes"]
     assert change["run"] == 3
     assert "+100" not in change["text"]
@@ -661,3 +663,46 @@ def test_the_same_finding_of_several_targets_is_told_once(store: Store) -> None:
     assert summary.headline == "2 got worse, 1 did not run; 3 in all"
     assert "faces on virtual-nrf52840, virtual-stm32 cmsis-nn · gcc -O2 instructions" in words
     assert words.count("the image is the same, byte for byte Compared with") == 1
+
+
+def test_what_did_not_run_did_not_get_better_either(store: Store, tmp_path: Path) -> None:
+    flash = real().numbers["flash"].value
+    folder = tmp_path / "baselines"
+    accept([at(real(), 0), at(real("qemu-stm32"), 0)], "the first", folder)
+    records = [at(real(), 8, flash=flash - 1000), at(real("qemu-stm32"), 10)]
+    summary = summary_of(store, records, gate=Gate(folder, Workspace(tmp_path)))
+    assert summary.headline == "1 did not run; 2 in all"
+    assert not summary.better
+    assert "Got better" not in Page(render(summary)).words
+
+
+def test_times_of_other_zones_are_told_in_utc(store: Store) -> None:
+    abroad = {"started": "2026-03-02T00:30:00+09:00"}  # 2026-03-01 15:30 in UTC
+    before = msgspec.structs.replace(with_all(at(real(), 0), "CONV_2D"), **abroad)
+    newest = with_all(at(real(), 0, "b"), "CONV_2D")
+    newest = msgspec.structs.replace(newest, started="2026-03-01T20:00:00+00:00", id="newest")
+    other = msgspec.structs.replace(at(real("qemu-stm32"), 0, "c"), **abroad)
+    summary = summary_of(store, [before, newest, other])
+    assert summary.newest.id == "newest"
+    words = Page(render(summary)).words
+    assert "the run of 2026-03-01, commit aaaaaaaaaa" in words
+    assert "2026-03-02" not in words
+
+
+def test_headings_do_not_skip_a_level(store: Store) -> None:
+    records = [with_all(at(real(), night), "CONV_2D") for night in (0, 8)]
+    page = Page(render(summary_of(store, records)))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert levels.count(1) == 1
+    assert {4, 5, 6} <= set(levels)  # combinations, their parts, flash and RAM
+
+
+def test_a_small_change_is_not_called_worse_below_a_good_headline(store: Store) -> None:
+    flash = real().numbers["flash"].value
+    summary = summary_of(store, [at(real(), 0), at(real(), 8, flash=flash + 10)])
+    assert summary.headline == "Passed; nothing got worse"
+    words = Page(render(summary)).words
+    assert "+0.055 % small" in words
+    assert "% worse" not in words

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
+from harness.board.device_info import DeviceInfo
 from harness.report.html_report import render
 from harness.report.page import page_script as page_script_module
 from harness.report.report_data import summarize
@@ -182,7 +183,7 @@ def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> N
     readout = figure.locator(".readout")
     page.mouse.move(*middle(figure, 0.3))
     expect(readout).to_contain_text(
-        re.compile(r"4,379,\d{3}\s+2026-01-1\d 02:00 [0-9a-f]{10} on main")
+        re.compile(r"4,379,\d{3}\s+2026-01-1\d 02:00 UTC [0-9a-f]{10} on main")
     )
     # 24 nights of 39 after the first, the instructions rise.
     page.mouse.move(*middle(figure, 24 / 39))
@@ -193,7 +194,7 @@ def test_hovering_a_point_tells_its_value_commit_date_and_cause(page: Page) -> N
 def test_a_chart_zooms_by_drag_buttons_and_keys(page: Page) -> None:
     figure = chart_of(page)
     whole = shown_range(figure)
-    assert whole == "2026-01-01 02:00 to 2026-02-09 02:00"
+    assert whole == "2026-01-01 02:00 to 2026-02-09 02:00 UTC"
     page.mouse.move(*middle(figure, 0.5))
     page.mouse.down()
     page.mouse.move(*middle(figure, 0.75), steps=3)
@@ -299,6 +300,26 @@ def test_the_colours_follow_the_systems(page: Page) -> None:
     page.wait_for_function(has, arg=[canvas, 0x74, 0xB4, 0xE0])
 
 
+def test_a_small_change_looks_small_in_a_chart(page: Page) -> None:
+    section = section_of(page, "faces", "virtual-stm32")  # +-0.01 % from night to night
+    section.locator("summary").first.click()
+    canvas = section.locator("figure.trend canvas").first
+    canvas.wait_for()
+    rows = page.wait_for_function(
+        """([canvas, r, g, b]) => {
+        const { width, height } = canvas;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        const rows = new Set();
+        for (let i = 0; i < data.length; i += 4)
+            if (data[i] === r && data[i + 1] === g && data[i + 2] === b)
+                rows.add(Math.floor(i / 4 / width));
+        return rows.size && { rows: rows.size, height };
+    }""",
+        arg=[canvas.element_handle(), 0x2A, 0x6A, 0x99],
+    ).json_value()
+    assert rows["rows"] < rows["height"] / 4
+
+
 def test_paper_gets_the_figures_without_script(page: Page) -> None:
     figure = chart_of(page)
     picture = figure.locator("svg")
@@ -350,12 +371,18 @@ def test_hostile_names_are_text(context: BrowserContext, tmp_path: Path) -> None
             record,
             target=msgspec.structs.replace(record.target, name=f"{record.target.name} {HOSTILE}"),
             model=msgspec.structs.replace(record.model, name=f"{record.model.name} {HOSTILE}"),
+            image=msgspec.structs.replace(record.image, build_id="0" * 32),
+            device=DeviceInfo(place="A" * 300 + record.started, chip_id=f"{HOSTILE} {night}" * 5)
+            if record.target.name == "nucleo-f429zi"
+            else None,
         )
-        for record in year(12)
+        for night, record in enumerate(year(12))
     ]
     page = context.new_page()
     errors = collect_errors(page)
     page.goto(made(records, tmp_path))
+    expect(page.locator("#boards")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
     choice = page.get_by_label("model", exact=True)
     assert HOSTILE.replace("\u202e", "⟨202E⟩") in choice.inner_text()
     choice.select_option(index=2)

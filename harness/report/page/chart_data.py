@@ -10,7 +10,7 @@ import msgspec
 from markupsafe import Markup
 
 from harness.report.combination_status import CombinationStatus
-from harness.report.number_history import TRENDS, NumberChange, Series
+from harness.report.number_history import TRENDS, NumberChange, Series, small_of
 from harness.report.page.anchors import anchor, combination_anchor
 from harness.results.judge.metrics import metric_of
 from harness.results.store.store import Point
@@ -21,7 +21,7 @@ _LONGEST = 400  # characters of a text
 _ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
-def chart_data(statuses: Sequence[CombinationStatus], commit_url: str, small: float) -> Markup:
+def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> Markup:
     """Return the JSON of all combinations, safe inside a `script` element."""
     entries = [entry for status in statuses for entry in status.entries]
     commits = _places(entry.commit for entry in entries)
@@ -29,7 +29,6 @@ def chart_data(statuses: Sequence[CombinationStatus], commit_url: str, small: fl
     data = {
         "version": _VERSION,
         "commit_url": commit_url,
-        "small": small,
         "commits": list(commits),
         "branches": [_text(branch) for branch in branches],
         "combinations": [_combination(status, commits, branches) for status in statuses],
@@ -71,6 +70,7 @@ def _number(
     return {
         "title": TRENDS[name],
         "better": metric_of(name).better,
+        "small": small_of(name, status.small),
         "unit": _column([_text(point.unit) if point else None for point in found]),
         "kind": _column([point.kind if point else None for point in found]),
         "by": _column([_text(point.estimator) if point else None for point in found]),

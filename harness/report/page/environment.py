@@ -1,5 +1,6 @@
 """What the report's templates can use: our functions, and filters that make text safe."""
 
+from datetime import UTC, datetime
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -69,6 +70,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
+        "day": _day,
         "name": _name,
         "long": _folded,
         "printable": printable,
@@ -77,7 +79,7 @@ def environment() -> Environment:
         "quantity": quantity,
         "share": _share,
     }
-    made.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST}
+    made.globals |= {"figures": figures, "SHOWN": SHOWN, "TRENDS": TRENDS, "MOST": MOST, "UTC": UTC}
     made.globals |= {
         "SINCE": SINCE,
         "SPREAD": METRICS,
@@ -120,6 +122,11 @@ def environment() -> Environment:
     ):
         made.globals[function.__name__] = function
     return made
+
+
+def _day(time: str) -> str:
+    """Return the date of an ISO time in UTC, as all dates of the report are."""
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d}"
 
 
 def _name(text: str) -> Markup:

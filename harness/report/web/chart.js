@@ -3,6 +3,7 @@
 // and on paper, the page's own figure stands there.
 
 const CHART_HEIGHT = 170;
+const SMALL_CHANGES = 5; // that fit into the height of a chart
 const NEAR = 5; // pixels around a change in which the cursor snaps to it
 
 /** @type {any[]} */
@@ -51,7 +52,7 @@ function liveTrend(figure) {
   const failed = rows.flatMap((row, i) => (at(combination.runs.verdict, row) === "failed" ? [i] : []));
   const options = chartOptions({
     unit: at(trend.unit, rows[rows.length - 1]), isExact: at(trend.kind, rows[0]) === "exact",
-    changes: [...changes.keys()], failed, show, width: frame.clientWidth,
+    changes: [...changes.keys()], failed, least: SMALL_CHANGES * trend.small, show, width: frame.clientWidth,
   });
   const plot = new uPlot(options, [times, values], frame);
   plots.push(plot);
@@ -81,7 +82,7 @@ function pointDetails(run, trend, change) {
   const { text, kind } = valueText(trend, run.index);
   const lines = [
     element("p", {}, element("b", {}, text), " ", element("small", { class: "kind" }, kind), " ",
-      runLink(run, timeText(runs.started[run.index])), " ",
+      runLink(run, timeText(runs.started[run.index])), " UTC ",
       ...commitOf(run)),
   ];
   if (at(runs.verdict, run.index) === "failed") lines.push(element("p", { class: "no" }, "✗ failed"));
@@ -101,10 +102,10 @@ function zoomButtons(plot, title) {
 }
 
 /**
- * @param {{unit: string, isExact: boolean, changes: number[], failed: number[],
+ * @param {{unit: string, isExact: boolean, changes: number[], failed: number[], least: number,
  *   show: (point: number) => void, width: number}} chart
  */
-function chartOptions({ unit, isExact, changes, failed, show, width }) {
+function chartOptions({ unit, isExact, changes, failed, least, show, width }) {
   const line = () => colour("--line");
   const axis = { stroke: () => colour("--dim"), font: "12px system-ui, sans-serif" };
   const rule = { stroke: () => colour("--rule"), width: 1 };
@@ -120,7 +121,7 @@ function chartOptions({ unit, isExact, changes, failed, show, width }) {
       dataIdx: (/** @type {any} */ plot, /** @type {number} */ _, /** @type {number} */ nearest) =>
         changes.find((change) => Math.abs(plot.valToPos(plot.data[0][change], "x") - plot.cursor.left) < NEAR) ?? nearest,
     },
-    scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ min, /** @type {number} */ max) => withMargin(min, max) } },
+    scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ min, /** @type {number} */ max) => withMargin(min, max, least) } },
     axes: [
       { ...axis, grid: { show: false }, ticks: rule, space: 80, values: dateLabels },
       {
@@ -149,7 +150,7 @@ function chartOptions({ unit, isExact, changes, failed, show, width }) {
 function noteRange(plot) {
   const { min, max } = plot.scales.x;
   const frame = plot.root.parentElement;
-  if (isNumber(min) && frame) frame.setAttribute("aria-description", `${timeText(min)} to ${timeText(max)}`);
+  if (isNumber(min) && frame) frame.setAttribute("aria-description", `${timeText(min)} to ${timeText(max)} UTC`);
 }
 
 /** @param {string} name of a variable of the style sheet, which has a dark mode */
@@ -164,11 +165,14 @@ function countShown(plot) {
 }
 
 /**
+ * The axis of the values is at least `least` long, relative to them: little noise stays little.
  * @param {number} min
  * @param {number} max
+ * @param {number} least
  */
-function withMargin(min, max) {
-  const margin = max > min ? (max - min) * 0.08 : Math.abs(max) * 0.01 || 1;
+function withMargin(min, max, least) {
+  const length = Math.max(max - min, least * Math.max(Math.abs(min), Math.abs(max)));
+  const margin = (length - (max - min)) / 2 + (length * 0.08 || Math.abs(max) * 0.01 || 1);
   return [min - margin, max + margin];
 }
 
@@ -186,7 +190,7 @@ function dateLabels(_, splits, __, ___, step) {
 }
 
 /**
- * A dashed line where the number changed, and a dot at each run that failed.
+ * A dashed line where the number changed, and a cross at each run that failed.
  * @param {any} plot
  * @param {number[]} changes
  * @param {number[]} failed
@@ -198,7 +202,7 @@ function drawMarks(plot, changes, failed) {
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.strokeStyle = ctx.fillStyle = colour("--mark");
+  ctx.strokeStyle = colour("--mark");
   ctx.lineWidth = ratio;
   ctx.setLineDash([3 * ratio, 3 * ratio]);
   ctx.beginPath();
@@ -208,10 +212,18 @@ function drawMarks(plot, changes, failed) {
     ctx.lineTo(x, bbox.top + bbox.height);
   }
   ctx.stroke();
+  ctx.strokeStyle = colour("--bad");
+  ctx.lineWidth = 2 * ratio;
+  ctx.setLineDash([]);
+  ctx.beginPath();
   for (const index of failed) {
-    ctx.beginPath();
-    ctx.arc(plot.valToPos(data[0][index], "x", true), plot.valToPos(data[1][index], "y", true), 4 * ratio, 0, 7);
-    ctx.fill();
+    const [x, y] = [plot.valToPos(data[0][index], "x", true), plot.valToPos(data[1][index], "y", true)];
+    const arm = 5 * ratio;
+    ctx.moveTo(x - arm, y - arm);
+    ctx.lineTo(x + arm, y + arm);
+    ctx.moveTo(x - arm, y + arm);
+    ctx.lineTo(x + arm, y - arm);
   }
+  ctx.stroke();
   ctx.restore();
 }

@@ -157,7 +157,7 @@ function runHeading(run) {
   const failed = at(runs.verdict, index) === "failed";
   const row = document.getElementById(at(runs.anchor, index) ?? `run-${idOf(run)}`);
   return element("th", { class: "r", scope: "col" },
-    element("b", {}, element("a", { href: `#${row?.id || anchor}` }, timeText(runs.started[index]))),
+    element("b", {}, element("a", { href: `#${row?.id || anchor}` }, timeText(runs.started[index])), " UTC"),
     element("small", {}, ...commitOf(run)),
     element("small", {}, `${model} on ${target} · ${engine}`),
     element("small", { class: failed ? "no" : "yes" }, failed ? "✗ failed" : "✓ passed"));
@@ -181,7 +181,7 @@ function numberRow(name, left, right) {
     const isExact = a.kind === "exact" && b.kind === "exact";
     const share = difference / Math.abs(a.value);
     const isBetter = (difference < 0) === (b.trend.better === "lower");
-    const isJudged = isExact && b.trend.better && Math.abs(share) >= reportData().small;
+    const isJudged = isExact && b.trend.better && Math.abs(share) >= b.trend.small;
     const grade = isBetter ? "yes" : "no";
     if (difference) cell.append(element("small", isJudged ? { class: grade } : {}, percent(share)));
   }

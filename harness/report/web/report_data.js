@@ -6,7 +6,7 @@
  * @typedef {T | T[]} Column
  */
 /**
- * @typedef {{title: string, better: string, unit: Column<string>, kind: Column<string>,
+ * @typedef {{title: string, better: string, small: number, unit: Column<string>, kind: Column<string>,
  *   by: Column<string>, error: Column<number?>, value: Column<number?>,
  *   changes: {run: number, text: string, causes: string[]}[]}} Trend
  */
@@ -19,7 +19,7 @@
  *   anchor: string, runs: Runs, numbers: Record<string, Trend>}} Combination
  */
 /**
- * @typedef {{commit_url: string, small: number, commits: string[], branches: string[],
+ * @typedef {{commit_url: string, commits: string[], branches: string[],
  *   combinations: Combination[]}} ReportData
  */
 /**
