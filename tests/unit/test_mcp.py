@@ -59,6 +59,12 @@ def test_without_allow_run_the_tools_only_read(tmp_path: Path) -> None:
             failed, error = await _call(client, "show_run", {"run": "--help"})
             assert failed
             assert error["kind"] == "input"
+            failed, text = await _call(client, "show_run", {"run": "a\0b"})
+            assert failed
+            assert "null byte" in text
+            failed, text = await _call(client, "check_machine", {"target": ["x" * 4096] * 1024})
+            assert failed
+            assert "too long" in text
             failed, text = await _call(client, "explain_fault", {"cfsr": 1 << 25})
             assert (failed, text) == (False, "DIVBYZERO: division by zero")
             failed, text = await _call(client, "explain_fault", {"cfsr": 1, "pc": 8, "elf": "no"})
