@@ -12,6 +12,7 @@ from rich.text import Text
 
 from harness.errors import HarnessError, InputError
 from harness.measure.energy.meters.metering import Metering
+from harness.options.idle_options import check_all
 from harness.options.run_options import RunOptions, add_measuring_options
 from harness.options.selection import Selection
 from harness.options.watched_inputs import (
@@ -64,7 +65,7 @@ def _checked(options: argparse.Namespace, workspace: Workspace) -> RunOptions:
     """Return the options; raises what is wrong with them, or with what they name."""
     run_options = RunOptions.of(options, workspace)
     selection = run_options.selection
-    selection.check()
+    check_all(options, selection)
     for name in selection.targets:
         run_options.meter.check(selection.target(name))
     selection.check_vectors(run_options.quick)
