@@ -5,6 +5,7 @@
 
 import math
 import sys
+from contextlib import nullcontext
 from os import fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from harness.errors import InputError
 from harness.harness_toml import tflm_tree
 from harness.image.toolchain import DEFAULT_OPT, default_toolchain, find_toolchain
 from harness.model.folder import find_model
+from harness.results.farm.keep_failure import noting_failure
 from harness.results.judge.compare import Delta
 from harness.results.judge.compare import compare as compare_records
 from harness.results.recording import record_of, record_run
@@ -74,7 +76,8 @@ def run(
             profile=profile,
             progress=Progress(sys.stderr, view=notebook_progress()),
         )
-        with link_bench(request) as dut:
+        noting = noting_failure(request) if record else nullcontext()
+        with noting, link_bench(request) as dut:
             result = dut.run()
         if record:
             record_run(result, workspace)

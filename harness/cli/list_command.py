@@ -45,7 +45,7 @@ def list_command(options: argparse.Namespace, workspace: Workspace) -> int:
         print_targets(list_targets(workspace.targets), Terminal())
         return ExitCode.PASSED
     if options.what == "models":
-        _list_models(workspace)
+        _list_models(workspace, hint=not options.quiet)
         return ExitCode.PASSED
     if options.what == "engines":
         tflm = tflm_tree(workspace.root)
@@ -69,7 +69,7 @@ def _document(what: str, workspace: Workspace) -> Document:
     return engines_document(workspace) if what == "engines" else toolchains_document()
 
 
-def _list_models(workspace: Workspace) -> None:
+def _list_models(workspace: Workspace, *, hint: bool) -> None:
     """Print the models that run if none is named, and the others below them."""
     paths = list_models(workspace.models)
     default = sorted(default_models(workspace))
@@ -82,7 +82,7 @@ def _list_models(workspace: Workspace) -> None:
             for name in names
         ]
         print_list(heading, rows, Terminal())
-    if others:
+    if others and hint:
         print(f"harness run takes your models; for a bundled one: harness run --model {others[0]}")
 
 

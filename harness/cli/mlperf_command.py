@@ -25,6 +25,7 @@ from harness.report.json_documents.mlperf_document import (
 )
 from harness.report.mlperf_submission import check_name, write_submission
 from harness.report.mlperf_table import print_outcomes
+from harness.results.farm.keep_failure import noting_failure
 from harness.results.record import Record
 from harness.results.recording import RecordElsewhereError, keep_record, record_of
 from harness.runs.bench import mlperf_bench
@@ -105,7 +106,11 @@ def _mlperf(options: argparse.Namespace, workspace: Workspace) -> int:
             plan=plan,
             health=health,
         )
-        with progress.step(request.title), mlperf_bench(request) as dut:
+        with (
+            progress.step(request.title),
+            noting_failure(request),
+            mlperf_bench(request) as dut,
+        ):
             result = dut.run()
         record = record_of(result, workspace)
         records[benchmark] = record, None

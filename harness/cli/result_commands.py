@@ -165,7 +165,7 @@ def _report(options: argparse.Namespace, workspace: Workspace) -> int:
         write_badge(summary, options.badge)
     output: JsonOutput | None = options.json_output
     if output:
-        output.print(report_document(summary, path, options.markdown))
+        output.print(report_document(summary, path, options.markdown, options.badge))
         return ExitCode.PASSED
     print(f"{summary.headline}\nreport: {path}")
     return ExitCode.PASSED

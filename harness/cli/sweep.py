@@ -35,7 +35,7 @@ def sweep(
         board_options=board,
         health=Health(),
         quick=quick,
-        failed=partial(keep_failure, selection.workspace),
+        failed=keep_failure,
     )
     for position, (target, model, engine, toolchain, opt) in enumerate(names, 1):
         row = SweepRow(target, model, engine, toolchain, opt)

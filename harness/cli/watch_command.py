@@ -1,6 +1,8 @@
 """`harness watch`: runs again when the model or the firmware changes, and shows what changed."""
 
 import argparse
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -44,11 +46,24 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 def _watch(options: argparse.Namespace, workspace: Workspace) -> int:
     with options.progress.step("reading the targets and models"):
         first = _checked(options, workspace)
+    _keep_compiled_files(workspace.caches / "ccache")
     with first.meter as metering, _view(options.progress) as view:
         watch = _Watch(options, first.selection, metering)
         while True:
             watch.update(view)
             watch.wait()
+
+
+def _keep_compiled_files(folder: Path) -> None:
+    """Let ccache keep compiled files, if this machine has it: of an image, few files change.
+
+    Images build in folders of any name, which are not in them.
+    """
+    if shutil.which("ccache"):
+        for variable in ("CMAKE_C_COMPILER_LAUNCHER", "CMAKE_CXX_COMPILER_LAUNCHER"):
+            os.environ.setdefault(variable, "ccache")
+        os.environ.setdefault("CCACHE_DIR", str(folder))
+        os.environ.setdefault("CCACHE_NOHASHDIR", "1")
 
 
 @contextmanager

@@ -15,8 +15,7 @@ _NO_PROGRESS = "--no-progress"
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
     """Declare the options; `parser` may be that of `harness` or of any command."""
-    group = parser.add_argument_group("output")
-    one = group.add_mutually_exclusive_group()
+    one = parser.add_mutually_exclusive_group()
     # Without a default: that of a command would replace what stands before its name.
     one.add_argument(
         *_VERBOSE,
@@ -31,7 +30,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="print only the result, warnings and errors: no progress and no notes",
     )
-    group.add_argument(
+    parser.add_argument(
         _NO_PROGRESS,
         action="store_true",
         default=argparse.SUPPRESS,

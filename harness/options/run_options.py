@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -180,7 +179,7 @@ class RunOptions:
             plan=self.plan,
             health=self.health,
             quick=self.quick,
-            failed=partial(keep_failure, self.selection.workspace),
+            failed=keep_failure,
         )
 
 

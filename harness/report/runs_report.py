@@ -34,15 +34,15 @@ def print_runs(
 
 
 def left_out_text(ran: int, failed: int, selected: int) -> str:
-    """Return how many of the `selected` runs ran; empty if all did.
+    """Return how many of several `selected` runs ran; empty if all did.
 
     Infrastructure errors ended those that `failed`; something ended the command before the others.
     """
-    if ran == selected or (selected == 1 and not failed):
+    if selected in (ran, 1):
         return ""
     if ran + failed < selected:
         return f"not complete: {ran} of {selected} ran"
-    return f"{ran} of {selected} ran; the errors above are about the others"
+    return f"{ran} of {selected} ran: infrastructure errors ended the others"
 
 
 def print_failures(records: Sequence[Record], console: Console) -> None:

@@ -145,8 +145,9 @@ def test_details_go_through_logging(caplog: pytest.LogCaptureFixture) -> None:
         (8, 0, 8, ""),
         (3, 0, 8, "not complete: 3 of 8 ran"),
         (3, 1, 8, "not complete: 3 of 8 ran"),
-        (3, 5, 8, "3 of 8 ran; the errors above are about the others"),
+        (3, 5, 8, "3 of 8 ran: infrastructure errors ended the others"),
         (0, 0, 1, ""),
+        (0, 1, 1, ""),
         (0, 0, 8, "not complete: 0 of 8 ran"),
     ],
 )

@@ -9,13 +9,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import harness
+from harness import python_api
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.board.labgrid.session_name import own_name
+from harness.cli import mlperf_command
 from harness.cli.main import main
-from harness.errors import ExitCode, InputError
+from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.measure.core_clock import ClockBounds
 from harness.model.folder import Model, load_model
+from harness.model.mlperf_benchmarks import BENCHMARKS
 from harness.report.farm_table import print_farm
 from harness.results.farm.check_files import read_checks, write_check
 from harness.results.farm.failed_runs import FailedRun, read_failures, write_failure
@@ -442,6 +446,32 @@ def test_a_run_that_ends_with_an_infrastructure_error_is_noted(folder: Path, nam
     (failed,) = read_failures(folder / "reports" / "failures")
     assert (failed.title, failed.place) == ("digits on virtual-stm32", "")
     assert "session" in failed.error
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_a_run_of_the_python_api_is_noted_if_it_is_recorded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, record: bool
+) -> None:
+    def fails(_: object) -> None:
+        raise InfrastructureError("the board is gone")
+
+    monkeypatch.setattr(python_api, "link_bench", fails)
+    with pytest.raises(InfrastructureError):
+        harness.run("virtual-stm32", "digits", record=record)
+    failures = read_failures(folder / "reports" / "failures")
+    assert [failed.error for failed in failures] == ["the board is gone"] * record
+
+
+def test_a_run_of_mlperf_tiny_is_noted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> None:
+        raise InfrastructureError("the board is gone")
+
+    monkeypatch.setattr(mlperf_command, "mlperf_bench", fails)
+    id_of_first = next(iter(BENCHMARKS))
+    monkeypatch.setattr(mlperf_command, "models_of", lambda models: {id_of_first: next(models)})
+    assert main(["mlperf", "--target=virtual-stm32"]) == ExitCode.INFRASTRUCTURE
+    (failed,) = read_failures(folder / "reports" / "failures")
+    assert failed.error == "the board is gone"
 
 
 def test_a_failure_that_cannot_be_written_does_not_hide_the_error(

@@ -138,7 +138,7 @@ def test_push_export_and_report(runs: list[str], capsys: pytest.CaptureFixture[s
     report = printed_document(capsys)
     [combination] = report["combinations"]
     assert (combination["id"], combination["status"]) == (runs[1], "worse")
-    assert report["runs"] == 2
+    assert (report["runs"], report["grade"]) == (2, "bad")
     assert Path(report["file"]).is_file()
     assert Path(report["markdown"]).is_file()
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
 from harness.simulator.board_faults import FaultyBoard, apply
 from harness.simulator.meters.meter_faults import parse
-from harness.support.numbers import address, number, whole_number
+from harness.support.numbers import address, number, percentage, whole_number
 
 NO_NUMBERS = (
     "",
@@ -44,6 +46,20 @@ def test_what_is_no_number_of_the_range_is_refused(text: str) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is not an address"):
         address(text)
+
+
+@pytest.mark.parametrize(
+    "text", [*NO_NUMBERS, "1", "-1%", "100.1%", "1e0%", "1  %", "%", ".%", "1%%"]
+)
+def test_what_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a percentage from 0% to 100%"):
+        percentage(text)
+
+
+@given(st.integers(0, 100_000), st.sampled_from(["%", " %"]))
+def test_a_percentage_is_read_as_a_share(thousandths: int, sign: str) -> None:
+    whole, rest = divmod(thousandths, 1000)
+    assert percentage(f"{whole}.{rest:03}{sign}") == pytest.approx(thousandths / 100_000)
 
 
 def test_plain_numbers_are_read() -> None:

@@ -379,6 +379,10 @@ class Desk:
         return bool(data)
 
 
+def _has_ccache() -> bool:
+    return shutil.which("ccache") is not None and "CCACHE_DIR" not in os.environ
+
+
 def replace(file: Path, data: bytes) -> None:
     """Replace `file` as most editors do."""
     (file.parent / ".new").write_bytes(data)
@@ -406,6 +410,7 @@ def test_a_person_watches_a_model(tmp_path: Path) -> None:
     assert "Traceback" not in desk.output
     assert _LINES_UP.search(desk.output)
     assert not (tmp_path / "reports").exists()  # watched runs have no Records
+    assert (tmp_path / "build" / "ccache").exists() == _has_ccache()
     until(lambda: not marked(f"OF_TEST={tmp_path}"), 10)
 
 

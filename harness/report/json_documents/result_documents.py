@@ -39,14 +39,16 @@ class ExportDocument(Document, frozen=True, tag="tinyml-harness/export/1"):
     """How many runs it has. It is null for spreads."""
 
 
-Status = Literal["failed", "worse", "did not run", "no baseline", "better", "passed"]
+Status = Literal["failed", "worse", "did not run", "no baseline", "better", "small", "passed"]
 
 
 class ReportedRun(NamedRun, frozen=True, kw_only=True):
     """The newest run of a combination."""
 
     status: Status
-    """The most important finding. `did not run`: other combinations are newer."""
+    """The most important finding. `did not run`: other combinations are newer. `small`: only small
+    changes.
+    """
 
 
 class ReportDocument(Document, frozen=True, tag="tinyml-harness/report/1"):
@@ -56,8 +58,12 @@ class ReportDocument(Document, frozen=True, tag="tinyml-harness/report/1"):
     """Path of the HTML file."""
     markdown: str
     """Path of the summary in Markdown. It is empty without `--markdown`."""
+    badge: str
+    """Path of the badge. It is empty without `--badge`."""
     headline: str
     """The most important result, in a few words."""
+    grade: Literal["bad", "doubt", "good"]
+    """`bad`: something failed or got worse. `doubt`: a person should look at something."""
     runs: int
     """How many runs the report is on."""
     first: str
@@ -78,7 +84,9 @@ def push_document(pushed: Pushed) -> PushDocument:
     )
 
 
-def report_document(summary: Summary, path: Path, markdown: Path | None) -> ReportDocument:
+def report_document(
+    summary: Summary, path: Path, markdown: Path | None, badge: Path | None
+) -> ReportDocument:
     """Return what the report in the file `path` shows."""
     findings: Sequence[tuple[Status, Sequence[CombinationStatus]]] = (
         ("failed", summary.failed),
@@ -86,12 +94,15 @@ def report_document(summary: Summary, path: Path, markdown: Path | None) -> Repo
         ("did not run", summary.stale),
         ("no baseline", summary.new),
         ("better", summary.better),
+        ("small", summary.small_changes),
     )
     status = {each.record.id: name for name, some in reversed(findings) for each in some}
     return ReportDocument(
         file=str(path),
         markdown=str(markdown or ""),
+        badge=str(badge or ""),
         headline=summary.headline,
+        grade=summary.grade,
         runs=summary.runs,
         first=summary.first.isoformat(),
         last=summary.last.isoformat(),

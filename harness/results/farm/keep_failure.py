@@ -1,6 +1,8 @@
 """Writes down that a run ended with an infrastructure error."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from harness.errors import HarnessError, InfrastructureError, InUseError
@@ -9,15 +11,20 @@ from harness.results.farm.failed_runs import FailedRun, write_failure
 from harness.runs.request import RunRequest
 from harness.support.version import VERSION
 from harness.target.target_file import Labgrid
-from harness.workspace import Workspace
+
+
+@contextmanager
+def noting_failure(request: RunRequest) -> Iterator[None]:
+    """Write down an infrastructure error that ends a run of `request` inside, and raise it."""
+    try:
+        yield
+    except InfrastructureError as error:
+        keep_failure(request, error)
+        raise
 
 
 def keep_failure(
-    workspace: Workspace,
-    request: RunRequest,
-    error: InfrastructureError,
-    place: str = "",
-    moved_to: str = "",
+    request: RunRequest, error: InfrastructureError, place: str = "", moved_to: str = ""
 ) -> None:
     """Write that a run of `request` failed with `error`, instead of its last failure there.
 
@@ -41,7 +48,7 @@ def keep_failure(
         harness=VERSION,
     )
     try:
-        write_failure(failed, workspace.failures)
+        write_failure(failed, request.workspace.failures)
     except HarnessError as problem:
         request.progress.warn(f"the report will not show that {failed.title} failed: {problem}")
 
