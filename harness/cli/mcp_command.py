@@ -1,6 +1,8 @@
 """The command that serves assistants: mcp."""
 
 import argparse
+import os
+import signal
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -10,6 +12,7 @@ from harness.workspace import Workspace
 
 _LIMIT = 600  # seconds
 _LONGEST = 86_400  # seconds
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
@@ -38,5 +41,15 @@ def _serve(options: argparse.Namespace, _: Workspace) -> int:
         )
     from harness.mcp_server.mcp_tools import make_server  # noqa: PLC0415 - an extra, slow to import
 
+    for number in _SIGNALS:
+        signal.signal(number, _end)
     make_server(options.limit, allow_run=options.allow_run).run("stdio")
     return ExitCode.PASSED
+
+
+def _end(number: int, _: object) -> None:
+    """End at once; the commands of the server end with it, however it ends.
+
+    An ordinary end would wait for the thread that reads the standard input: until the client closes it.
+    """
+    os._exit(128 + number)

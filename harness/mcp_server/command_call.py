@@ -35,7 +35,7 @@ async def call(arguments: Sequence[str], limit: float, report: Report) -> dict[s
     """
     command = [sys.executable, "-P", "-m", "harness", *arguments]
     with tempfile.TemporaryFile() as log:
-        process = OwnedProcess(command, log, talks=True)
+        process = _started(command, log)
         try:
             with anyio.fail_after(limit):
                 output = await _output(process.stdout, log, report)
@@ -49,6 +49,15 @@ async def call(arguments: Sequence[str], limit: float, report: Report) -> dict[s
         except msgspec.DecodeError:
             raise CallError(_newest(log) or "the command printed no document") from None
     return document
+
+
+def _started(command: Sequence[str], log: IO[bytes]) -> OwnedProcess:
+    try:
+        return OwnedProcess(command, log, talks=True)
+    except ValueError as error:
+        raise CallError("an argument holds a null byte") from error
+    except OSError as error:  # the arguments are too long, or the machine has no process left
+        raise CallError(f"the command cannot be started: {error.strerror}") from error
 
 
 async def _output(stdout: IO[bytes], log: IO[bytes], report: Report) -> bytes:

@@ -32,7 +32,10 @@ _WITHOUT_RUN = " This server only reads; `harness mcp --allow-run` lets it build
 
 Run = Annotated[
     str,
-    Field(description="ID of a run, `last`, a branch, a commit, or a file or folder of Records"),
+    Field(
+        max_length=4096,
+        description="ID of a run, `last`, a branch, a commit, or a file or folder of Records",
+    ),
 ]
 Address = Annotated[int, Field(ge=0, lt=1 << 32)]
 Name = Annotated[str, Field(max_length=4096)]

@@ -15,7 +15,7 @@ class JsonOutput:
     """The standard output of a command with `--json`."""
 
     def __init__(self) -> None:
-        self._stream: TextIO = sys.stdout
+        self._stream: TextIO | None = None  # the present one
         self._printed = False
 
     @contextmanager
@@ -29,9 +29,11 @@ class JsonOutput:
         """Print `document`, the only one of the command."""
         from harness.support.json_output import as_json  # noqa: PLC0415 - msgspec
 
+        text = as_json(document)
         self._printed = True
-        self._stream.write(as_json(document))
-        self._stream.flush()
+        stream = self._stream or sys.stdout
+        stream.write(text)
+        stream.flush()
 
     def complain(self, error: HarnessError) -> None:
         """Print `error` as a document, if there is none yet."""

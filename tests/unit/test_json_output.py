@@ -139,6 +139,14 @@ def test_a_wrong_option_is_a_document(capsys: pytest.CaptureFixture[str]) -> Non
     assert error["remedy"] == "did you mean --json?"
 
 
+def test_an_error_with_a_closed_output_has_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout", None)  # as Python does for `>&-`
+    assert main(["list", "--json"]) == ExitCode.USAGE
+    assert "Traceback" not in capsys.readouterr().err
+
+
 # The commands
 
 

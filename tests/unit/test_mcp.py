@@ -1,6 +1,8 @@
 """The MCP server as a client sees it: real processes that talk over pipes."""
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -59,6 +61,12 @@ def test_without_allow_run_the_tools_only_read(tmp_path: Path) -> None:
             failed, error = await _call(client, "show_run", {"run": "--help"})
             assert failed
             assert error["kind"] == "input"
+            failed, text = await _call(client, "show_run", {"run": "a\0b"})
+            assert failed
+            assert "null byte" in text
+            failed, text = await _call(client, "check_machine", {"target": ["x" * 4096] * 1024})
+            assert failed
+            assert "too long" in text
             failed, text = await _call(client, "explain_fault", {"cfsr": 1 << 25})
             assert (failed, text) == (False, "DIVBYZERO: division by zero")
             failed, text = await _call(client, "explain_fault", {"cfsr": 1, "pc": 8, "elf": "no"})
@@ -118,6 +126,38 @@ def test_a_call_that_takes_too_long_is_ended(tmp_path: Path) -> None:
             assert not _commands()
 
     anyio.run(session)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_while_its_client_is_connected(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    ready = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "harness", "mcp"],
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(json.dumps(ready).encode() + b"\n")
+        process.stdin.flush()
+        assert b"serverInfo" in process.stdout.readline()
+        process.send_signal(number)
+        try:
+            assert process.wait(30) == 128 + number
+        finally:
+            process.kill()
 
 
 def test_a_cancelled_call_ends_its_command(tmp_path: Path) -> None:

@@ -474,6 +474,8 @@ def test_a_pipe_gets_a_line_for_each_new_run(tmp_path: Path) -> None:
         (["--target=none"], "unknown target 'none'"),
         (["--baseline=x"], "unrecognized arguments: --baseline=x"),
         (["--vectors=9"], "9 vectors are asked for"),
+        (["--serial=/dev/ttyACM0"], "does not apply to virtual-stm32"),
+        (["--tflm-dir=tflm"], "does nothing for the engine cmsis-nn"),
     ],
 )
 def test_wrong_options_end_the_command_at_its_start(

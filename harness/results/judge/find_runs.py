@@ -41,7 +41,7 @@ def find_runs(name: str, url: str, workspace: Workspace) -> list[Record]:
     if path.is_dir():
         records = [_read(file) for file in sorted(path.glob("*.json"))]
         if not records:
-            raise InputError("contains no record and no baseline", where=name)
+            raise InputError("contains no record and no baseline", where=str(path))
         return records
     if path.exists():
         return [_read(path)]
