@@ -312,7 +312,7 @@ def test_the_report_shows_boards_without_a_network(
     words = shown(folder)
     assert "No coordinator was asked" in words
     assert f"board-0 not known {record.model.name} passed" in words
-    assert "nucleo-f429zi on the desk none ✓ healthy" in words
+    assert "nucleo-f429zi on the desk none ✓ healthy 2026-03-01 02:00 UTC by desk-3" in words
 
     write_check(check_of("board-1", WRONG), folder / "reports" / "checks")
     farm = status(

@@ -398,6 +398,14 @@ def test_hostile_names_are_text(context: BrowserContext, tmp_path: Path) -> None
     assert errors == []
 
 
+def test_a_link_to_a_run_that_the_report_does_not_have_says_so(page: Page, address: str) -> None:
+    page.goto(f"{address}#run=20250101T020000-gone")
+    said = page.locator("#compare .result p")
+    expect(said).to_contain_text("does not have the run 20250101T020000-gone")
+    page.get_by_role("group", name="run").get_by_label("run", exact=True).select_option(index=1)
+    expect(said).to_have_count(0)
+
+
 @pytest.mark.parametrize("hash_", ["#=", "#%", "#run=nothing", "#sort=nothing&model=x"])
 def test_an_address_that_means_nothing_breaks_nothing(page: Page, address: str, hash_: str) -> None:
     page.goto("about:blank")

@@ -22,7 +22,7 @@ function comparison() {
     const other = findRun(state.get("with") ?? "") ?? runBefore(run);
     left.choose(other);
     right.choose(run);
-    result.replaceChildren(...sideBySide(other, run));
+    result.replaceChildren(...missingRuns(), ...sideBySide(other, run));
   };
   details.addEventListener("toggle", () => {
     if (details.open) show();
@@ -33,6 +33,13 @@ function comparison() {
     details.open = true; // the event `toggle` shows the runs
     details.scrollIntoView();
   };
+}
+
+/** What is said of runs in the address that the report does not have. */
+function missingRuns() {
+  const ids = ["run", "with"].map((key) => state.get(key)).filter((id) => id && !findRun(id));
+  return ids.map((id) => element("p", {}, "This report does not have the run ",
+    element("bdi", {}, id ?? ""), ". Another one is shown."));
 }
 
 /** Turn the times in the tables of runs into links that show the run beside the run before. */
