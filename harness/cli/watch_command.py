@@ -100,6 +100,7 @@ class _Watch:
         self._inputs: dict[Combination, Inputs] = {}
         self._known: dict[Combination, WatchedRun] = {}  # also those of a model that is gone
         self._runs: list[WatchedRun] = []
+        self._failed = False  # an error is drawn instead of the note about the newest run
 
     def update(self, view: Watching) -> None:
         """Run what changed, and show it; an error is shown, too."""
@@ -107,13 +108,21 @@ class _Watch:
         try:
             run_options = self._options_now()
         except HarnessError as error:
+            self._failed = True
             view.draw(self._runs, [], Text(shown(error), "red"))
             return
         selection = run_options.selection
         every = combinations_of(selection)
         self._inputs = {names: inputs_of(selection, names) for names in every}
+        drawn = [run.names for run in self._runs]
         self._runs = [self._known.setdefault(names, WatchedRun(names)) for names in every]
-        for run in list(filter(self._is_changed, self._runs)):
+        changed = list(filter(self._is_changed, self._runs))
+        if not changed and (self._failed or drawn != every):
+            gone = ", ".join(str(names) for names in drawn if names not in every)
+            note = f"no longer there: {gone}" if gone else "nothing needs to run again"
+            view.draw(self._runs, [], Text(shown(note), "dim"))
+        self._failed = False
+        for run in changed:
             begin = time.monotonic()
             self._attempt(run, run_options)
             note = f"{time.strftime('%H:%M:%S')}: {run.names}: {time.monotonic() - begin:.1f} s"
