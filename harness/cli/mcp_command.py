@@ -50,6 +50,6 @@ def _serve(options: argparse.Namespace, _: Workspace) -> int:
 def _end(number: int, _: object) -> None:
     """End at once; the commands of the server end with it, however it ends.
 
-    An ordinary end would wait for the thread that reads the standard input: until the client closes it.
+    An ordinary end would wait until the client closes the standard input, which a thread reads.
     """
     os._exit(128 + number)

@@ -101,7 +101,7 @@ class _Watch:
         self._inputs: Sequence[Inputs] = ()
         self._known: dict[Combination, WatchedRun] = {}  # also those of a model that is gone
         self._runs: list[WatchedRun] = []
-        self._error = ""
+        self._failed = False  # an error is drawn instead of the note about the newest run
 
     def update(self, view: Watching) -> None:
         """Run what changed, and show it; an error is shown, too."""
@@ -109,13 +109,17 @@ class _Watch:
         try:
             run_options = self._options_now()
         except HarnessError as error:
-            self._error = str(error)
+            self._failed = True
             view.draw(self._runs, [], Text(shown(error), "red"))
             return
+        drawn = [run.names for run in self._runs]
         changed = self._changed(run_options.selection)
-        if self._error and not changed:
-            view.draw(self._runs, [], Text("as before the error", "dim"))
-        self._error = ""
+        here = [run.names for run in self._runs]
+        if not changed and (self._failed or drawn != here):
+            gone = ", ".join(str(names) for names in drawn if names not in here)
+            note = f"no longer there: {gone}" if gone else "nothing needs to run again"
+            view.draw(self._runs, [], Text(shown(note), "dim"))
+        self._failed = False
         for run in changed:
             begin = time.monotonic()
             self._attempt(run, run_options)

@@ -457,10 +457,22 @@ def test_a_pipe_gets_a_line_for_each_new_run(tmp_path: Path) -> None:
         (tmp_path / "models" / "two" / "README.md").write_text("this changes nothing")
         shutil.copytree(tmp_path / "models" / "one", tmp_path / "models" / "three")
         until(lambda: len(lines) == 4, 60, lambda: lines)
+        (tmp_path / "models" / "two").rename(tmp_path / "two")
+        until(lambda: len(lines) == 5, 60, lambda: lines)
+        (tmp_path / "two").rename(tmp_path / "models" / "two")
+        until(lambda: len(lines) == 6, 60, lambda: lines)
+        (tmp_path / "harness.toml").write_text("[")
+        until(lambda: len(lines) == 7, 60, lambda: lines)
+        (tmp_path / "harness.toml").write_text("")
+        until(lambda: len(lines) == 8, 60, lambda: lines)
         process.terminate()
         assert process.wait(30) == ExitCode.TERMINATED
     names = [re.findall(r"virtual-stm32, (\w+) \(", line) for line in lines]
-    assert names == [["one"], ["two"], ["two"], ["three"]]
+    assert names == [["one"], ["two"], ["two"], ["three"], ["two"], [], [], []]
+    assert "no longer there: virtual-stm32, two" in lines[4]
+    assert "nothing needs to run again" in lines[5]
+    assert "harness.toml" in lines[6]
+    assert "nothing needs to run again" in lines[7]
     assert re.match(r"\d\d:\d\d:\d\d passed: .*, flash [\d,]+, RAM [\d,]+$", lines[0])
     assert "failed: " in lines[2]
     assert "\x1b" not in "".join(lines)
