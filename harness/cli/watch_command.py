@@ -101,11 +101,7 @@ class _Watch:
         self._inputs: Sequence[Inputs] = ()
         self._known: dict[Combination, WatchedRun] = {}  # also those of a model that is gone
         self._runs: list[WatchedRun] = []
-<<<<<<< HEAD
-        self._error = ""
-=======
         self._failed = False  # an error is drawn instead of the note about the newest run
->>>>>>> revcli
 
     def update(self, view: Watching) -> None:
         """Run what changed, and show it; an error is shown, too."""
@@ -113,30 +109,17 @@ class _Watch:
         try:
             run_options = self._options_now()
         except HarnessError as error:
-<<<<<<< HEAD
-            self._error = str(error)
-            view.draw(self._runs, [], Text(shown(error), "red"))
-            return
-        changed = self._changed(run_options.selection)
-        if self._error and not changed:
-            view.draw(self._runs, [], Text("as before the error", "dim"))
-        self._error = ""
-=======
             self._failed = True
             view.draw(self._runs, [], Text(shown(error), "red"))
             return
-        selection = run_options.selection
-        every = combinations_of(selection)
-        self._inputs = {names: inputs_of(selection, names) for names in every}
         drawn = [run.names for run in self._runs]
-        self._runs = [self._known.setdefault(names, WatchedRun(names)) for names in every]
-        changed = list(filter(self._is_changed, self._runs))
-        if not changed and (self._failed or drawn != every):
-            gone = ", ".join(str(names) for names in drawn if names not in every)
+        changed = self._changed(run_options.selection)
+        here = [run.names for run in self._runs]
+        if not changed and (self._failed or drawn != here):
+            gone = ", ".join(str(names) for names in drawn if names not in here)
             note = f"no longer there: {gone}" if gone else "nothing needs to run again"
             view.draw(self._runs, [], Text(shown(note), "dim"))
         self._failed = False
->>>>>>> revcli
         for run in changed:
             begin = time.monotonic()
             self._attempt(run, run_options)
