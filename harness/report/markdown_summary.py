@@ -71,7 +71,7 @@ def _findings(summary: Summary) -> Iterator[str]:
     sections: Sequence[
         tuple[str, Sequence[CombinationStatus], Callable[[CombinationStatus], Iterable[str]]]
     ] = (
-        ("Failed", summary.failed, lambda s: map(_line, s.record.reasons)),
+        ("Failed", summary.failed, _failed),
         ("Got worse", summary.worse, _worse),
         ("Did not run", summary.stale, lambda s: [f"last run on {s.started:%Y-%m-%d}"]),
         ("No baseline", summary.new, lambda _: []),
@@ -88,6 +88,12 @@ def _findings(summary: Summary) -> Iterator[str]:
         if len(statuses) > MOST:
             yield f"- and {len(statuses) - MOST} more"
         yield ""
+
+
+def _failed(status: CombinationStatus) -> Iterator[str]:
+    if status.stale:
+        yield f"last run on {status.started:%Y-%m-%d}"
+    yield from map(_line, status.record.reasons)
 
 
 def _worse(status: CombinationStatus) -> Iterator[str]:

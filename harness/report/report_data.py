@@ -90,12 +90,14 @@ class Summary:
 
     @property
     def stale(self) -> list[CombinationStatus]:
-        """The combinations that nobody tried to run last night."""
+        """The combinations that nobody tried to run last night, except those in `failed`."""
         not_finished = {failed.combination.base for failed in self.not_finished}
         return [
             status
             for status in self.statuses
-            if status.stale and status.record.combination.base not in not_finished
+            if status.stale
+            and not status.failed
+            and status.record.combination.base not in not_finished
         ]
 
     @property

@@ -706,3 +706,16 @@ def test_a_small_change_is_not_called_worse_below_a_good_headline(store: Store) 
     words = Page(render(summary)).words
     assert "+0.055 % small" in words
     assert "% worse" not in words
+
+
+def test_what_failed_and_did_not_run_again_counts_once(store: Store) -> None:
+    records = [failed(at(real(), 8), "wrong"), at(real("qemu-stm32"), 10)]
+    summary = summary_of(store, records)
+    assert summary.headline == "1 failed; 2 in all"
+    assert "Last run on 2026-03-09 wrong" in Page(render(summary)).words
+    assert "last run on 2026-03-09" in markdown(summary)
+
+
+def test_a_worse_quality_is_in_the_table(store: Store) -> None:
+    summary = summary_of(store, [at(real(), 0), at(real(), 8, accuracy=0.96)])
+    assert "0.9600 accuracy ≥ 0.94 -2.0 % worse" in Page(render(summary)).words

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,10 @@ from harness.board.device_info import DeviceInfo
 from harness.report.html_report import render
 from harness.report.page import page_script as page_script_module
 from harness.report.report_data import summarize
+from harness.results.farm.farm_status import ExporterState, FarmStatus, PlaceStatus
 from harness.results.record import Record
 from harness.results.store.store import Store
+from harness.runs.check.check_result import BoardCheck, CheckLine
 from tests.support.browser import collect_errors, find_chromium, open_browser
 from tests.support.year import year
 
@@ -33,11 +36,11 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def made(records: list[Record], folder: Path) -> str:
+def made(records: list[Record], folder: Path, farm: FarmStatus | None = None) -> str:
     """The address of a report on `records`."""
     with Store(f"sqlite:///{folder / 'runs.sqlite'}") as store:
         store.add(*records)
-        html = render(summarize(store))
+        html = render(replace(summarize(store), farm=farm))
     path = folder / "report.html"
     path.write_text(html, encoding="utf-8")
     return path.as_uri()
@@ -396,6 +399,28 @@ def test_hostile_names_are_text(context: BrowserContext, tmp_path: Path) -> None
     expect(page.locator("#compare .result")).to_contain_text("<img src=x onerror=alert(1)>")
     assert page.locator("img").count() == 0
     assert errors == []
+
+
+def test_long_texts_of_boards_do_not_widen_the_page(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    long, time = "A" * 3000, "2026-03-01T02:00:00+00:00"
+    wrong = CheckLine(HOSTILE * 9, False, long, remedy=long)
+    check = BoardCheck(long, long, False, time, 3.0, long, "0.1", [wrong])
+    place = PlaceStatus(
+        name=long,
+        tags={long: long},
+        holder=long,
+        changed=time,
+        exporters=[ExporterState(long, True, [long])],
+        health=check,
+    )
+    page = context.new_page()
+    page.goto(made(list(year(1)), tmp_path, FarmStatus(long, time, [place])))
+    expect(page.locator("#farm")).to_contain_text("⟨202E⟩")
+    assert page.evaluate("document.documentElement.scrollWidth") == 1280
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_a_link_to_a_run_that_the_report_does_not_have_says_so(page: Page, address: str) -> None:

@@ -112,7 +112,7 @@ function chartOptions({ unit, isExact, changes, failed, least, show, width }) {
   return {
     width, height: CHART_HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 24, 0, 0], // half a label of the last date
     tzDate: (/** @type {number} */ seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
     cursor: {
       y: false,
@@ -128,7 +128,7 @@ function chartOptions({ unit, isExact, changes, failed, least, show, width }) {
         ...axis, grid: rule, ticks: { show: false }, space: 34,
         size: (/** @type {any} */ _, /** @type {string[]?} */ labels) =>
           14 + 6.6 * Math.max(0, ...(labels ?? []).map((label) => label.length)),
-        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => quantity(value, unit, 6)),
+        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((value) => withoutZeros(quantity(value, unit, 6))),
       },
     ],
     series: [{}, {
@@ -174,6 +174,11 @@ function withMargin(min, max, least) {
   const length = Math.max(max - min, least * Math.max(Math.abs(min), Math.abs(max)));
   const margin = (length - (max - min)) / 2 + (length * 0.08 || Math.abs(max) * 0.01 || 1);
   return [min - margin, max + margin];
+}
+
+/** @param {string} text a number such as `12.5000 ms` */
+function withoutZeros(text) {
+  return text.replace(/(\.\d*?)0+(?!\d)/, "$1").replace(/\.(?!\d)/, "");
 }
 
 /**
