@@ -1,6 +1,7 @@
 """The differences between two runs, for a terminal."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -59,8 +60,8 @@ def _print_notes(
 
 
 def run_text(record: Record) -> str:
-    """Return the id of a run, when it started, and its commit and branch."""
-    started = record.started[:16].replace("T", " ")
+    """Return the id of a run, when it started in UTC, and its commit and branch."""
+    started = f"{datetime.fromisoformat(record.started).astimezone(UTC):%Y-%m-%d %H:%M}"
     commit = f", commit {commit_of(record)}" if record.commit else ""
     branch = f", branch {record.commit.branch}" if record.commit and record.commit.branch else ""
     return f"{record.id}, {started}{commit}{branch}"

@@ -126,6 +126,11 @@ def test_every_metric_that_is_known_has_its_own_unit() -> None:
     assert len({metric.pattern for metric in METRICS}) == len(METRICS)
 
 
+def test_the_times_of_both_runs_are_in_utc_as_in_the_list_of_runs() -> None:
+    abroad = structs.replace(run(day=1), started="2026-01-03T00:30:00+09:00")
+    assert "2026-01-02 15:30" in shown(run(), abroad)
+
+
 def test_the_facts_are_words_and_not_objects_of_python() -> None:
     before = structs.replace(run(), conversion=Conversion(25_000_000, 5))
     after = structs.replace(run(), conversion=Conversion(168_000_000, 3))

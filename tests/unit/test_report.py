@@ -525,8 +525,11 @@ def test_a_small_change_beyond_the_budget_is_told(store: Store, tmp_path: Path) 
     summary = summary_of(store, [at(real(), 1)], gate=Gate(folder, Workspace(tmp_path)))
     assert summary.headline == "1 slightly worse than the budget allows; 1 in all"
     assert summary.grade == "doubt"
-    for text in (Page(render(summary)).words, markdown(summary).replace("\\", "")):
+    page = Page(render(summary))
+    for text in (page.words, markdown(summary).replace("\\", "")):
         assert "flash +0.055 %, more than its budget allows" in text
+    (shown,) = (a for t, a in page.elements if t == "details" and a.get("class") == "finding")
+    assert "open" in shown  # what the headline says is in sight
 
 
 def test_a_first_night_says_that_there_is_nothing_to_compare(store: Store) -> None:
