@@ -23,6 +23,8 @@ def badge_of(summary: Summary) -> Badge:
     count = len(summary.statuses)
     if summary.failed:
         return Badge(f"{len(summary.failed)} of {count} failed", "red")
+    if summary.not_finished:
+        return Badge(f"{len(summary.not_finished)} did not finish", "red")
     if summary.worse:
         return Badge(f"{len(summary.worse)} of {count} got worse", "orange")
     if summary.stale:

@@ -16,6 +16,7 @@ from harness.results.judge.board_spread import Spread
 from harness.results.judge.gate import Gate
 from harness.results.judge.quantity_changes import SMALL
 from harness.results.judge.side_by_side import SideBySide, side_by_side
+from harness.results.outcome import outcome_of
 from harness.results.record import Record
 from harness.results.store.open_results import MAKE_RUNS
 from harness.results.store.store import Entry, Store
@@ -161,8 +162,15 @@ class Summary:
         problems = [f"{some} {what}" for some, what in counts if some]
         if problems:
             return f"{', '.join(problems)}; {count} in all"
-        passed = f"All {count} passed" if count > 1 else "Passed"
-        return f"{passed}; {self._compared}"
+        return f"{self._passed}; {self._compared}"
+
+    @property
+    def _passed(self) -> str:
+        """How many passed if none failed. Runs on too few vectors for a verdict only ran."""
+        count = len(self.statuses)
+        if ran := sum(outcome_of(status.record) == "ran" for status in self.statuses):
+            return f"{count - ran} passed, {ran} only ran"
+        return f"All {count} passed" if count > 1 else "Passed"
 
     @property
     def _compared(self) -> str:

@@ -384,8 +384,10 @@ def test_a_failed_run_spoils_the_headline_and_is_shown_with_its_place(
     write_failure(failed_run(record, datetime.now(UTC)), failures)
     elsewhere = failed_run(record, datetime.now(UTC), place="board-1", moved_to="board-0")
     write_failure(msgspec.structs.replace(elsewhere, model="other"), failures)
-    assert main(["report", f"--markdown={summary}"]) == ExitCode.PASSED
+    badge = folder / "badge.json"
+    assert main(["report", f"--markdown={summary}", f"--badge={badge}"]) == ExitCode.PASSED
     assert "1 did not finish; 1 in all" in capsys.readouterr().out
+    assert '"1 did not finish"' in badge.read_text()
     words = shown(folder)
     title = f"{record.model.name} on {record.target.name} at board-0"
     assert f"Did not finish 1 {title}" in words

@@ -21,6 +21,7 @@ from harness.errors import InputError
 from harness.image.memory_record import MemoryUse, SymbolUse, Use
 from harness.measure.number import Number
 from harness.measure.profiled_layer import LayerProfile
+from harness.measure.subset import Subset
 from harness.report.html_report import render
 from harness.report.junit_properties import properties
 from harness.report.markdown_summary import append_markdown, markdown
@@ -722,3 +723,12 @@ def test_what_failed_and_did_not_run_again_counts_once(store: Store) -> None:
 def test_a_worse_quality_is_in_the_table(store: Store) -> None:
     summary = summary_of(store, [at(real(), 0), at(real(), 8, accuracy=0.96)])
     assert "0.9600 accuracy ≥ 0.94 -2.0 % worse" in Page(render(summary)).words
+
+
+def test_what_only_ran_is_not_among_those_that_passed(store: Store) -> None:
+    few = [each * 4 for each in range(50)]
+    worse = {name: Number(0.5, "1", "exact") for name in ("accuracy", "accuracy_golden")}
+    run = at(real(), 0)
+    ran = msgspec.structs.replace(run, subset=Subset(200, few), numbers=run.numbers | worse)
+    summary = summary_of(store, [ran, at(real("qemu-stm32"), 0)])
+    assert summary.headline == "1 passed, 1 only ran; nothing to compare with yet"
