@@ -436,6 +436,9 @@ def test_a_combination_that_failed_last_night_is_not_also_one_that_did_not_run(
     write_failure(failed_run(older, datetime.now(UTC)), folder / "reports" / "failures")
     assert main(["report"]) == ExitCode.PASSED
     assert "1 did not finish; 2 in all" in capsys.readouterr().out
+    assert main(["report", "--json"]) == ExitCode.PASSED
+    runs = msgspec.json.decode(capsys.readouterr().out)["combinations"]
+    assert {run["status"] for run in runs} == {"passed", "did not run"}
 
 
 @pytest.mark.parametrize("name", ["run", "sweep"])

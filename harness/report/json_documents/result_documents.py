@@ -91,7 +91,7 @@ def report_document(
     findings: Sequence[tuple[Status, Sequence[CombinationStatus]]] = (
         ("failed", summary.failed),
         ("worse", summary.worse),
-        ("did not run", summary.stale),
+        ("did not run", [each for each in summary.statuses if each.stale]),
         ("no baseline", summary.new),
         ("better", summary.better),
         ("small", summary.small_changes),
