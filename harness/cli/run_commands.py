@@ -83,8 +83,8 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
             run_options = replace(run_options, board=board)
             for choice in choices:
                 request = run_options.request(choice, progress, metering)
-                _add_run(results, choice, request)
-                upload.add(*results.paths[-1:])
+                if _add_run(results, choice, request):
+                    upload.add(results.paths[-1])
         for text in upload.errors:
             print(f"harness: {text}", file=sys.stderr)
             results.problems.append(Problem.of(InfrastructureError(text)))
@@ -96,8 +96,11 @@ def _run(options: argparse.Namespace, workspace: Workspace) -> int:
     return results.code
 
 
-def _add_run(results: RunResults, choice: Choice, request: RunRequest) -> None:
-    """Run the choice; an infrastructure error says nothing about other runs."""
+def _add_run(results: RunResults, choice: Choice, request: RunRequest) -> bool:
+    """Run the choice, and return whether there is a Record.
+
+    An infrastructure error says nothing about other runs.
+    """
     try:
         with request.progress.step(request.title), movable_bench(request) as dut:
             run, moves = dut.run(), dut.take_moves()
@@ -105,9 +108,10 @@ def _add_run(results: RunResults, choice: Choice, request: RunRequest) -> None:
         results.not_run.append(failed_run(choice.names, error))
         if not isinstance(error, SetAsideError):
             _explain(error, request)
-        return
+        return False
     results.records.append(record_of(run, request.workspace, moves))
     results.paths.append(keep_record(results.records[-1], request.workspace))
+    return True
 
 
 def _explain(error: InfrastructureError, request: RunRequest) -> None:
