@@ -29,7 +29,7 @@ from harness.support.notebook_progress import notebook_progress
 from harness.support.progress import Progress
 from harness.support.uncaught import explained_conditions
 from harness.target.find_target import find_target
-from harness.workspace import find_workspace
+from harness.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -53,9 +53,8 @@ def run(
     """Build `model` for `target`, run it on all its vectors, and return the run.
 
     `target` and `model` are names, or paths if they contain a `/` or are a `Path`. `root` is the
-    user's
-    repository, or a folder in it: its targets and models come before the bundled ones, and images
-    go to its `build/`.
+    user's repository, or a folder in it: its targets and models come before the bundled ones, and
+    images go to its `build/`.
     Without a `toolchain`, the first one on this machine compiles with the flag `opt`. With
     `profile`, the run has the ticks of each layer. The Record is written to `reports/runs`
     unless `record` is False.
@@ -65,7 +64,7 @@ def run(
     board or the link fails, or the Record cannot be written.
     """
     with explained_conditions():
-        workspace = find_workspace(Path(root))
+        workspace = _workspace(root)
         roots = workspace.targets
         request = RunRequest(
             target=find_target(_name(target), roots, derivations(roots=roots)),
@@ -112,17 +111,26 @@ def _compared(delta: Delta) -> tuple[object, ...]:
     return (before, after, *changes, unit, delta.kind, delta.judged, delta.why)
 
 
+def _workspace(root: Path | str) -> Workspace:
+    """Return the workspace around the folder `root`."""
+    if not Path(root).is_dir():
+        raise InputError("is not a folder", where=f"root={root}")
+    return find_workspace(Path(root))
+
+
 def _name(thing: str | Path) -> str:
     """Return a name or path for the functions that find things; a `Path` is never a name."""
     return thing if isinstance(thing, str) else fspath(thing.absolute())
 
 
-def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") -> "DataFrame":
+def records(
+    source: Path | str | None = None, *, root: Path | str = ".", **filters: "Unpack[RunFilter]"
+) -> "DataFrame":
     """Return the numbers of all runs, oldest run first: a row for each run and number.
 
     `source` is a folder of Records or the URL of a store; by default it is `reports/runs` of
-    the repository around the current folder. `filters` select runs: `target`, `model`, `engine`,
-    `toolchain`, `optimize`, `commit`, `branch`, `place`, `chip_id` (str) and `since` (datetime).
+    the repository around `root`. `filters` select runs: `target`, `model`, `engine`, `toolchain`,
+    `optimize`, `commit`, `branch`, `place`, `chip_id` (str) and `since` (datetime).
     The columns:
 
     - `run`: str, the run's ID; `started`: datetime64[us, UTC]
@@ -138,7 +146,7 @@ def records(source: Path | str | None = None, **filters: "Unpack[RunFilter]") ->
     from harness.results.store.dataframes import frame_of  # noqa: PLC0415 - pandas
 
     if source is None or "://" in str(source):
-        with open_store(str(source or ""), find_workspace()) as store:
+        with open_store(str(source or ""), _workspace(root)) as store:
             return frame_of(store, **filters)
     if not Path(source).is_dir():
         raise InputError("is not a folder of Records", where=str(source))

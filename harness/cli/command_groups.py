@@ -84,11 +84,12 @@ class Parser(argparse.ArgumentParser):
         self._print_usage_and_raise(what, suggest(str(value), map(str, action.choices)))
 
     def _refuse(self, unknown: Sequence[str]) -> NoReturn:
-        first = unknown[0].partition("=")[0]
-        known = self._option_string_actions
-        near = similar(first, known) if first.startswith("-") else []
-        remedy = did_you_mean(near) if near else f"{self.prog} --help describes the arguments"
+        remedy = self._remedy(unknown[0].partition("=")[0])
         self._print_usage_and_raise(f"unrecognized arguments: {' '.join(unknown)}", remedy)
+
+    def _remedy(self, unknown: str) -> str:
+        near = similar(unknown, self._option_string_actions) if unknown.startswith("-") else []
+        return did_you_mean(near) if near else f"{self.prog} --help describes the arguments"
 
     def _print_usage_and_raise(self, message: str, remedy: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -143,6 +144,11 @@ class CommandParser(Parser):
         """Declare the options of every command."""
         for command in {module.name: name for name, module in self._modules.items()}.values():
             self.declare(command)
+
+    def _remedy(self, unknown: str) -> str:
+        if any(unknown in parser._option_string_actions for parser in self._parsers.values()):
+            return f"write {unknown} after the command's name"
+        return super()._remedy(unknown)
 
     def format_help(self) -> str:
         """Return the help, with the groups at the end."""

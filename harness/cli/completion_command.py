@@ -72,16 +72,23 @@ def _script(shell: str) -> str:
         option = action.option_strings[0] if action.option_strings else ""
         if option in words:
             action.choices = words[option]
-        elif option in ("--model", "--target"):
-            command = f"harness completion {option.removeprefix('--')}s 2>/dev/null"
+        elif kind := _named(action):
+            command = f"harness completion {kind} 2>/dev/null"
             action.complete = shtab.cmd(command)  # type: ignore[attr-defined]
         elif action.metavar in _FILES or action.metavar in _FOLDERS:
-            kind = shtab.FILE if action.metavar in _FILES else shtab.DIRECTORY
-            action.complete = kind  # type: ignore[attr-defined]
+            place = shtab.FILE if action.metavar in _FILES else shtab.DIRECTORY
+            action.complete = place  # type: ignore[attr-defined]
         elif action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     script: str = shtab.complete(parser, shell=shell)
     return script + _BASH if shell == "bash" else script
+
+
+def _named(action: argparse.Action) -> str:
+    """Return "models" or "targets" if the argument's value is a name of them; otherwise nothing."""
+    kind = f"{action.dest}s"
+    named = action.metavar in (None, "MODEL", "TARGET")
+    return kind if kind in _NAMES and named and action.nargs != 0 else ""
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -40,7 +40,8 @@ class NotebookProgress:
         """Show the last of `steps`; without any, remove the line."""
         self._steps = steps
         if steps and self._thread is None:
-            self._handle = self._display(_as_text(""), raw=True, display_id=True)
+            if self._handle is None:  # each one is an output of the cell, which stays
+                self._handle = self._display(_as_text(""), raw=True, display_id=True)
             self._ended.clear()
             self._thread = Thread(target=self._watch, name="progress", daemon=True)
             self._thread.start()

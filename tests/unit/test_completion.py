@@ -63,6 +63,7 @@ def said(command: list[str]) -> list[str]:
         (["harness", "run", "--target", "=", "desk", "--engine", "tf"], ["tflm"]),
         (["harness", "run", "--target", "des"], ["desk"]),
         (["harness", "size", "scr"], ["script"]),
+        (["harness", "models", "show", "fas"], ["fast"]),
     ],
 )
 def test_bash(

@@ -137,6 +137,8 @@ def test_a_wrong_option_is_a_document(capsys: pytest.CaptureFixture[str]) -> Non
     assert error["where"] == "list"
     assert error["message"] == "unrecognized arguments: --jsn"
     assert error["remedy"] == "did you mean --json?"
+    assert main(["--json", "runs"]) == ExitCode.USAGE
+    assert printed_document(capsys)["remedy"] == "write --json after the command's name"
 
 
 def test_an_error_with_a_closed_output_has_its_exit_code(

@@ -160,6 +160,14 @@ def test_a_signal_ends_the_server_while_its_client_is_connected(
             process.kill()
 
 
+def test_without_an_input_the_server_ends(tmp_path: Path) -> None:
+    command = f"{sys.executable} -P -m harness mcp <&-"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_cancelled_call_ends_its_command(tmp_path: Path) -> None:
     async def session() -> None:
         async with _client(tmp_path, "--allow-run") as client, anyio.create_task_group() as tasks:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,11 @@ def test_wrong_names_are_input_errors(tmp_path: Path) -> None:
         harness.run("virtual-stm23", "digits", root=tmp_path)
     with pytest.raises(harness.InputError, match="folder of Records"):
         harness.records(tmp_path / "nothing")
+    for read in (harness.records, partial(harness.run, "virtual-stm32", "faces")):
+        with pytest.raises(harness.InputError, match="is not a folder"):
+            read(root=tmp_path / "nothing")
+    with pytest.raises(TypeError, match="no filter 'modle'"):
+        harness.records(root=tmp_path, modle="faces")  # type: ignore[call-arg]
 
 
 INTERRUPTED = """

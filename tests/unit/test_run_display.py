@@ -177,10 +177,12 @@ class Cell:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.outputs = 0
 
     def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> "Cell":
         assert raw
         assert display_id
+        self.outputs += 1
         self.lines.append(data["text/plain"])
         return self
 
@@ -208,6 +210,9 @@ def test_a_notebook_shows_one_line_while_something_is_done(
             progress.warn("the clock is vague")
     assert cell.lines[-1] == ""
     assert capsys.readouterr().err == "harness: the clock is vague\n"
+    with progress.step("measuring"):
+        cell.until(lambda line: line == "measuring")
+    assert cell.outputs == 1  # another one would leave an empty line
 
 
 def test_other_programs_have_no_notebook() -> None:

@@ -30,6 +30,8 @@ _TYPES = dict.fromkeys((*_OF_RUN, "metric", "unit", "kind", "estimator"), "categ
 
 def frame_of(store: Store, **filters: Unpack[RunFilter]) -> pd.DataFrame:
     """Return the numbers in `store`; see `harness.records`."""
+    if unknown := sorted(filters.keys() - RunFilter.__annotations__.keys()):
+        raise TypeError(f"there is no filter {', '.join(map(repr, unknown))}")
     of_run = [runs.c.run.label("key"), runs.c.id.label("run"), runs.c.started]
     of_run += [runs.c[name] for name in _OF_RUN]
     of_number: list[ColumnElement[object]] = [numbers.c.run.label("key")]
