@@ -47,9 +47,9 @@ def keywords(item: pytest.Item) -> set[str]:
 def _default(selection: Selection, axis: str) -> str | None:
     if axis in {"target", "model"}:
         return None
-    if selection.prebuilt:  # there is only one
-        only: str = getattr(selection, f"{axis}s")[0]
-        return only
+    if selection.prebuilt or selection.bundle:  # built already, so this machine has no say
+        names: Sequence[str] = getattr(selection, f"{axis}s")
+        return names[0] if len(names) == 1 else None
     if axis == "toolchain":
         return default_toolchain()
     return DEFAULT_ENGINE if axis == "engine" else DEFAULT_OPT
