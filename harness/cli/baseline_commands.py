@@ -16,6 +16,7 @@ from harness.report.json_documents.baseline_documents import (
 from harness.results.judge.baseline import accept, read_baseline, read_baselines
 from harness.results.judge.find_runs import find_runs
 from harness.results.judge.gate import add_baseline_option
+from harness.results.judge.matching import newest_of_each
 from harness.results.store.open_results import add_store_option
 from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
@@ -47,7 +48,7 @@ def _accept(options: argparse.Namespace, workspace: Workspace) -> int:
         records = [
             run for name in options.runs for run in find_runs(name, options.store, workspace)
         ]
-        paths = accept(records, options.because, folder)
+        paths = accept(newest_of_each(records), options.because, folder)
         accepted = {path: read_baseline(path) for path in paths}
     output: JsonOutput | None = options.json_output
     if output:

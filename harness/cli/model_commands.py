@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -98,6 +99,11 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
         commands, "golden", "add golden outputs to the vectors of a model that has none"
     )
     golden.add_argument("model", metavar="MODEL", help="a model's name or folder")
+    golden.add_argument(
+        "--replace",
+        action="store_true",
+        help="compute golden outputs again, after the network was trained again",
+    )
     golden.set_defaults(command=_golden)
     train = add_subcommand(
         commands, "train", "train a bundled model from scratch (needs the extra train)"
@@ -202,7 +208,9 @@ def _check_engines(graph: Graph, workspace: Workspace) -> None:
 
 def _golden(options: argparse.Namespace, workspace: Workspace) -> int:
     model = find_model(options.model, workspace.models)
-    source = store_golden(model, workspace.golden, lambda text: print(text, flush=True))
+    source = store_golden(
+        model, workspace.golden, partial(print, flush=True), replace=options.replace
+    )
     output: JsonOutput | None = options.json_output
     if output:
         document = ModelGoldenDocument(

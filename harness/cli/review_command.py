@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import ExitCode, InputError
 from harness.harness_toml import commit_page
 from harness.options.json_option import add_json_option
+from harness.options.run_options import check_baselines
 from harness.options.small_option import add_small_option, small_of
 from harness.results.judge.baseline import Baseline
 from harness.results.judge.gate import Gate, Judgement, add_baseline_option
@@ -77,9 +78,13 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
 
 
 def _review(options: argparse.Namespace, workspace: Workspace) -> int:
+    if options.baseline:
+        check_baselines(options.baseline, workspace)
     pull_request = _pull_request() if options.comment else None
     small = small_of(options, workspace)
     review = _reviewed(options, workspace, small)
+    if not review.reviewed.runs:
+        print(f"harness review: {_no_run(review)}", file=sys.stderr)
     text = comment(review)
     output: JsonOutput | None = options.json_output
     if output:
@@ -93,6 +98,14 @@ def _review(options: argparse.Namespace, workspace: Workspace) -> int:
             _write(f"\n{NOT_ALLOWED}\n", options.markdown)
             print(f"harness: {error}", file=sys.stderr)
     return _exit_code(review)
+
+
+def _no_run(review: Review) -> str:
+    """Return why there may be nothing to review; a run before the commit is another commit's."""
+    return (
+        f"there is no run of commit {review.change.head[:10]}\n"
+        "  -> commit the change first, then make one with harness run or pytest"
+    )
 
 
 def _reviewed(options: argparse.Namespace, workspace: Workspace, small: float) -> Review:

@@ -9,7 +9,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from harness.elf import Elf
 from harness.errors import HarnessError
@@ -37,7 +37,19 @@ Run = Annotated[
         description="ID of a run, `last`, a branch, a commit, or a file or folder of Records",
     ),
 ]
-Address = Annotated[int, Field(ge=0, lt=1 << 32)]
+
+
+def _number(value: object) -> object:
+    """Return a number that is written as a text, such as "0x8200", as a number."""
+    try:
+        return int(value, 0) if isinstance(value, str) else value
+    except ValueError:
+        return value  # pydantic says what is wrong with it
+
+
+Address = Annotated[
+    int, BeforeValidator(_number), Field(ge=0, lt=1 << 32, description="such as 0x8200")
+]
 Name = Annotated[str, Field(max_length=4096)]
 Option = str | float | Sequence[str]
 

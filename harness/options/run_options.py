@@ -142,7 +142,7 @@ class RunOptions:
         _check_time_limit(options)
         gate = None
         if options.baseline:
-            _check_baselines(options.baseline, workspace)
+            check_baselines(options.baseline, workspace)
             gate = Gate(options.baseline, workspace, options.store)
         return cls(
             selection=selection,
@@ -226,7 +226,7 @@ def _check_protocol(options: Any) -> None:
             )
 
 
-def _check_baselines(folder: Path, workspace: Workspace) -> None:
+def check_baselines(folder: Path, workspace: Workspace) -> None:
     """Raise `InputError` if `folder` does not exist, unless it is where baselines are put."""
     if not folder.is_dir() and folder.absolute() != workspace.baselines.absolute():
         what = "is a file, not a folder" if folder.exists() else "there is no such folder"

@@ -20,7 +20,9 @@ _COMMIT = 10  # characters that name a commit
 
 def print_stored(entries: Sequence["Entry"], count: int, console: Console) -> None:
     """Print `entries`, the newest of `count` runs."""
-    table = TerminalTable([VERDICT, *name_columns("recorded", "target", "model", "commit", "id")])
+    table = TerminalTable(
+        [VERDICT, *name_columns("recorded", "target", "model", "build", "commit", "id")]
+    )
     for entry in entries:
         commit = f"{entry.commit[:_COMMIT]}{'*' if entry.dirty else ''}"
         table.add_row(
@@ -28,6 +30,7 @@ def print_stored(entries: Sequence["Entry"], count: int, console: Console) -> No
             f"{entry.started.astimezone():%Y-%m-%d %H:%M}",
             entry.target,
             entry.model,
+            f"{entry.engine}, {entry.toolchain} {entry.optimize}",
             commit,
             entry.id,
         )

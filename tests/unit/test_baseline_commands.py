@@ -89,3 +89,19 @@ def test_exporting_nothing_is_an_input_error(
     assert main.main(["export", option]) == ExitCode.USAGE
     assert "there is no run to export\n  -> make one with harness run" in capsys.readouterr().err
     assert not Path(option.partition("=")[2]).exists()
+
+
+def test_the_newest_run_of_each_combination_is_accepted(
+    repository: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = structs.replace(run(), verdict="failed", reasons=["3 of 9 are wrong"])
+    passed = run(day=1)
+    assert passed.combination == failed.combination
+    for record in (failed, passed):
+        write_record(record, repository.runs)
+    assert main.main(["baseline", "accept", "reports/runs", "--because=first"]) == ExitCode.PASSED
+    assert passed.id in said(capsys)
+    failed = structs.replace(run(day=2), verdict="failed", reasons=["3 of 9 are wrong"])
+    write_record(failed, repository.runs)
+    assert main.main(["baseline", "accept", "reports/runs", "--because=more"]) == ExitCode.USAGE
+    assert "3 of 9 are wrong" in capsys.readouterr().err

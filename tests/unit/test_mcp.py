@@ -67,7 +67,7 @@ def test_without_allow_run_the_tools_only_read(tmp_path: Path) -> None:
             failed, text = await _call(client, "check_machine", {"target": ["x" * 4096] * 1024})
             assert failed
             assert "too long" in text
-            failed, text = await _call(client, "explain_fault", {"cfsr": 1 << 25})
+            failed, text = await _call(client, "explain_fault", {"cfsr": "0x2000000"})
             assert (failed, text) == (False, "DIVBYZERO: division by zero")
             failed, text = await _call(client, "explain_fault", {"cfsr": 1, "pc": 8, "elf": "no"})
             assert failed

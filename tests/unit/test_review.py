@@ -264,6 +264,8 @@ def test_nothing_ran_is_no_success(project: Project, capsys: CAPTURE) -> None:
     project.commit()
     lines = review(capsys, "main", "--exit-code=3", code=ExitCode.INFRASTRUCTURE)
     assert lines[1] == "### ❌ `models`: nothing ran"
+    assert main(["review", "main"]) == ExitCode.INFRASTRUCTURE
+    assert "there is no run of commit" in capsys.readouterr().err
     assert "The models ran with exit code 3, so see the job's log." in lines
 
 
@@ -291,6 +293,14 @@ def test_the_gate_of_the_merge_base_fails_beyond_the_budget(
     assert not [
         line for line in review(capsys, "main", "--fail-if-worse") if "gate" in line.lower()
     ]
+
+
+def test_a_folder_of_baselines_that_does_not_exist_is_an_input_error(
+    project: Project, capsys: CAPTURE
+) -> None:
+    project.record()
+    assert main(["review", "main", "--baseline=merge-base"]) == ExitCode.USAGE
+    assert "--baseline=merge-base: there is no such folder" in capsys.readouterr().err
 
 
 def test_the_gate_of_accepted_baselines_names_the_command_that_accepts(

@@ -76,7 +76,10 @@ def test_vectors_that_change_meanwhile_get_no_golden(folder: Path, change: str) 
     assert [path.read_bytes()] == before
 
 
-def test_golden_is_never_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@needs_tflm
+def test_golden_is_replaced_only_if_that_is_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     held = dict(np.load(folder / "vectors.npz"))
     golden = np.zeros((4, 10), np.int8)
     np.savez(folder / "vectors.npz", **held, golden=golden, golden_source=np.array("by hand"))
@@ -84,6 +87,12 @@ def test_golden_is_never_replaced(folder: Path, capsys: pytest.CaptureFixture[st
     assert main(["models", "golden", "mine"]) == ExitCode.USAGE
     assert "already has golden outputs, computed by by hand" in capsys.readouterr().err
     assert (folder / "vectors.npz").read_bytes() == before
+    assert main(["models", "golden", "mine", "--replace"]) == ExitCode.PASSED
+    after = load_model(folder)
+    bundled = np.load(Path(__file__).parents[2] / "models" / "digits" / "vectors.npz")
+    assert after.vectors.golden is not None
+    np.testing.assert_array_equal(after.vectors.golden, bundled["golden"][:4])
+    assert after.vectors.golden_source == oracle.source(after.tflite)
 
 
 def test_several_outputs_are_stored_in_their_order(folder: Path) -> None:

@@ -17,8 +17,9 @@ function comparison() {
   document.getElementById("runs")?.after(element("section", {}, details));
   document.querySelector("nav.jump ul")?.append(
     element("li", {}, element("a", { href: "#compare" }, "Compare two runs")));
+  const first = combinations.find((each) => each.runs.id.length > 1) ?? combinations[0];
   const show = () => {
-    const run = findRun(state.get("run") ?? "") ?? newestRun(combinations[0]);
+    const run = findRun(state.get("run") ?? "") ?? newestRun(first);
     const other = findRun(state.get("with") ?? "") ?? runBefore(run);
     left.choose(other);
     right.choose(run);

@@ -48,7 +48,7 @@ def accept(records: Sequence[Record], because: str, folder: Path) -> list[Path]:
             raise InputError(
                 f"the run failed: {record.reasons[0]}",
                 where=f"run {record.id}",
-                remedy="accept a run that passed",
+                remedy="accept a run that passed: harness runs lists them",
             )
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     files = {

@@ -29,8 +29,8 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
     is only paired with one of as many: raises `InputError` if the sets have one run each, and these
     are not.
     """
-    after = _newest(new)
-    before = _newest(old, {record.combination: device_of(record) for record in after})
+    after = newest_of_each(new)
+    before = newest_of_each(old, {record.combination: device_of(record) for record in after})
     if len(before) == len(after) == 1:
         _check_vectors(before[0], after[0])
         return Pairs([(before[0], after[0])], [], [])
@@ -45,7 +45,7 @@ def pair(old: Iterable[Record], new: Iterable[Record]) -> Pairs:
     return Pairs(both, before, after)
 
 
-def _newest(
+def newest_of_each(
     records: Iterable[Record], wanted: Mapping[Combination, DeviceInfo] = _ANY
 ) -> list[Record]:
     """Return the last run of each combination, in the order of the combinations.
