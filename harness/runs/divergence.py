@@ -60,7 +60,7 @@ def first_difference(
     raise InfrastructureError(
         f"every layer agrees with the current results of {source}",
         where=str(model.vectors_path),
-        remedy="does its `golden` belong to this network? If it was trained again: "
+        remedy="does its `golden` belong to this model? If it was trained again: "
         f"harness models golden {model.name} --replace",
     )
 

@@ -215,6 +215,7 @@ def test_a_golden_of_another_model_is_said_to_be_that(
     current = oracle.source(network())
     assert f"vectors.npz: every layer agrees with the current results of {current}" in reason
     assert "does its `golden` belong to this model?" in reason
+    assert "harness models golden small --replace" in reason
 
 
 def test_stored_golden_judges_where_nothing_computes_it(
