@@ -40,11 +40,19 @@ def _schema(document: type[msgspec.Struct]) -> str:
 
 
 def _portable(schema: Any) -> Any:
-    """Return `schema` with regular expressions that JavaScript knows, too."""
+    """Return `schema` with regular expressions that JavaScript knows, too, and texts in one line.
+
+    Versions of msgspec differ in how they indent a docstring.
+    """
     if isinstance(schema, list):
         return [_portable(each) for each in schema]
     if isinstance(schema, dict):
-        return {key: _portable(each) for key, each in schema.items()}
+        return {
+            key: " ".join(each.split())
+            if key == "description" and isinstance(each, str)
+            else _portable(each)
+            for key, each in schema.items()
+        }
     if isinstance(schema, str) and schema.startswith(r"\A") and schema.endswith(r"\Z"):
         return f"^{schema[2:-2]}$"
     return schema

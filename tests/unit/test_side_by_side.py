@@ -393,7 +393,7 @@ def test_two_engines_that_run_stand_side_by_side_with_their_layers(small: Reposi
     assert f"instructions {ticks[0]:,.0f} {ticks[1]:,.0f} {ratio}" in words
     (line,) = [line.split() for line in lines if "0 FULLY_CONNECTED" in line]
     assert line[2:4] == [f"{record.layers[0].ticks:,}" for record in (ours, theirs)]
-    assert "small with unoptimized ~ " in words  # whose energy is whose
+    assert "small (unoptimized) ~ " in words  # whose energy is whose
 
 
 @needs_gcc
