@@ -472,13 +472,16 @@ def test_an_inference_that_does_not_end_says_where_it_was(
 ) -> None:
     monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.3)
     text = fails(repository, board, BEHAVE, HANG, within=THRICE)
-    assert "vector 1: a batch of 2 inferences did not end within 0.3 s\n" in text
+    late = (
+        r"(a batch of \d+ inferences|the inference) did not end within 0\.3 s"  # by the host's load
+    )
+    assert re.search(rf"vector 1: {late}\n", text)
     assert f"the core was at nn_invoke model.c:{line_of('case HANG') + 1}" in text
-    late = "'a batch of 2 inferences did not end within 0.3 s'"
-    assert (
-        f"bytes used\nthe board does not come back: reset after {late}, then reflash after {late}\n"
-        "  -> the device hangs, or it is too slow for this model\n"
-    ) in text
+    assert re.search(
+        f"bytes used\nthe board does not come back: reset after '{late}', then reflash after "
+        f"'{late}'\n  -> the device hangs, or it is too slow for this model\n",
+        text,
+    )
     works(repository, board)
 
 
