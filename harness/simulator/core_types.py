@@ -10,6 +10,7 @@ from unicorn import arm_const
 
 from harness.simulator import nvic_registers, scs, systick
 from harness.simulator.coresight import DebugIds, Part, component
+from harness.simulator.mpu import Mpu, MpuV7, MpuV8
 from harness.simulator.private_bus import ROM_TABLE
 from harness.simulator.scs import ControlRegisters
 
@@ -20,7 +21,8 @@ class CoreType:
 
     `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints` and
     is of version 1 or 2. `parts` identify SCS, DWT, breakpoint unit and ITM, in this order; a core
-    without ITM has three. `debug_ids` can be replaced by a chip's own.
+    without ITM has three. `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU
+    with this number of `regions`.
     """
 
     model: int
@@ -30,6 +32,8 @@ class CoreType:
     breakpoint_version: int
     parts: tuple[Part, ...]
     debug_ids: DebugIds
+    mpu: type[Mpu] | None = None
+    regions: int = 0
     cycle_counter: bool = True
     security_extension: bool = False
 
@@ -41,9 +45,9 @@ CORTEX_M0PLUS = CoreType(
     registers=ControlRegisters(
         fixed={scs.CPUID: 0x410C_C601, scs.CCR: scs.CCR_STKALIGN | scs.CCR_UNALIGN_TRP},  # r0p1
         after_reset={},
-        writable={scs.VTOR: _VTOR, scs.AIRCR: 0xFFFF_0006, scs.SCR: _SCR, scs.SHCSR: 0},
+        writable={scs.VTOR: _VTOR, scs.AIRCR: 0xFFFF_0006, scs.SCR: _SCR},
         present={
-            *(scs.CPUID, scs.VTOR, scs.AIRCR, scs.SCR, scs.CCR, scs.SHCSR, scs.DFSR),
+            *(scs.CPUID, scs.VTOR, scs.AIRCR, scs.SCR, scs.CCR, scs.DFSR),
             *range(scs.DHCSR, scs.DEMCR + 4, 4),
             *systick.OFFSETS,
             *nvic_registers.BASELINE_OFFSETS,
@@ -75,12 +79,13 @@ CORTEX_M4F = CoreType(
             scs.MVFR0: 0x1011_0021,
             scs.MVFR1: 0x1100_0011,
         },
-        after_reset={scs.CCR: scs.CCR_STKALIGN, scs.FPCCR: 0xC000_0000},
+        after_reset={scs.CCR: scs.CCR_STKALIGN},
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
+            scs.ACTLR: 0x307,
             scs.CCR: 0x31B,
-            scs.SHCSR: 7 << 16,
+            nvic_registers.SHCSR: 0x7_FD8B,
             scs.CPACR: _CPACR,
         },
     ),
@@ -89,6 +94,8 @@ CORTEX_M4F = CoreType(
     breakpoint_version=1,
     parts=(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
+    mpu=MpuV7,
+    regions=8,
 )
 
 _PART_M33 = 0xD21
@@ -113,12 +120,12 @@ CORTEX_M33 = CoreType(
             scs.MVFR1: 0x1100_0011,
             scs.MVFR2: 0x0000_0040,
         },
-        after_reset={scs.CCR: scs.CCR_STKALIGN | 1, scs.FPCCR: 0xC000_0004},
+        after_reset={scs.CCR: scs.CCR_STKALIGN | 1},
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
             scs.CCR: 0x71B,
-            scs.SHCSR: 0xF << 16,
+            nvic_registers.SHCSR: 0xF_FD8B,
             scs.CPACR: _CPACR,
         },
     ),
@@ -132,5 +139,7 @@ CORTEX_M33 = CoreType(
         component(_PART_M33, 0x1A01, device_type=0x43),
     ),
     debug_ids=DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE),
+    mpu=MpuV8,
+    regions=16,
     security_extension=True,
 )
