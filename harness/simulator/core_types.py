@@ -19,9 +19,9 @@ class CoreType:
     """A core type; `model` is Unicorn's number of it.
 
     `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
-    the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT, breakpoint
-    unit and ITM, in this order; a core without ITM has three. `debug_ids` can be replaced by a
-    chip's own.
+    the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
+    breakpoint unit and ITM, in this order; a core without ITM has three. `debug_ids` can be
+    replaced by a chip's own.
     """
 
     model: int

@@ -1,5 +1,6 @@
 """DebugMonitor: debug events without a debugger (Armv7-M ARM, C1.5 and C1.6.5)."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,7 @@ def test_single_steps(tmp_path: Path) -> None:
     counts, control, status = found[:-1:3], found[1:-1:3], found[2:-1:3]
     assert status == [0, *[DFSR_HALTED] * 4]
     assert counts[-1] > counts[0]
-    assert all(after - before in (0, 1) for before, after in zip(counts, counts[1:], strict=False))
+    assert all(after - before in (0, 1) for before, after in pairwise(counts))
     assert control == [MON_EN, *[MON_EN | MON_STEP] * 4]
 
 

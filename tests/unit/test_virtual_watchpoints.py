@@ -7,7 +7,7 @@ import pytest
 
 from harness.simulator.halting_debug import DFSR_DWTTRAP, TRCENA
 from harness.simulator.registers import R
-from tests.support.assembly_bench import Bench, results, running, wait_for
+from tests.support.assembly_bench import Bench, running, wait_for
 
 DEMCR, DWT_CTRL, COMP0, MASK0, FUNCTION0 = (
     *(0xE000_EDFC, 0xE000_1000),
