@@ -143,7 +143,7 @@ def prebuilt_image(
         cached,
         arena=0,
         arena_least=0,
-        stack=stack_of(copy, copy.vector_table(target.load_region.origin), target.memory.ram),
+        stack=stack_of(copy, copy.vector_table(target.load_region), target.memory.ram),
         ram_elsewhere=elsewhere,
     )
 
