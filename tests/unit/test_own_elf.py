@@ -166,6 +166,20 @@ def test_an_id_of_the_user_s_own_stays(build: Callable[..., Path], repository: R
     assert copy.read_bytes() == elf.read_bytes()
 
 
+def test_two_firmwares_with_one_id_are_refused(
+    build: Callable[..., Path], target: Target, tmp_path: Path
+) -> None:
+    """HELLO cannot tell them apart. Those whose ID the harness writes always differ."""
+    first, other = build("-DBUILD_ID_BYTES=1,2"), build("-DBUILD_ID_BYTES=1,2", "-DDEPTH=1")
+    for elf in (build(), build("-DDEPTH=1"), first, first):
+        prebuilt_image(target, elf, tmp_path)
+    with pytest.raises(InputError, match="has the build ID 0102000") as error:
+        prebuilt_image(target, other, tmp_path)
+    folder = Path(error.value.remedy.split()[-1])
+    shutil.rmtree(folder)
+    prebuilt_image(target, other, tmp_path)
+
+
 @needs_qemu
 def test_qemu_paints_and_looks_too(build: Callable[..., Path], repository: Repository) -> None:
     elf = build("-DNO_CCM")  # which QEMU's machine lacks
