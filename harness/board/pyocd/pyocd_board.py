@@ -12,6 +12,7 @@ from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
+from harness.board.pyocd.bootloader import missing_bootloader
 from harness.board.pyocd.crash import crash, stopped, whereabouts
 from harness.board.pyocd.flash_progress import FlashProgress
 from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
@@ -185,6 +186,11 @@ class PyocdBoard:
         error = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
         if error is not None:
             what = with_interference(session.probe, error.what)
+            what += self._do(
+                _STATE_LIMIT,
+                "reading VTOR",
+                lambda: missing_bootloader(session, self._target, elf),
+            )
             raise type(error)(what, where=self._target.name)
 
     def bracket(self, count: int = 1) -> None:
@@ -199,7 +205,10 @@ class PyocdBoard:
             state = self._do(
                 _STATE_LIMIT,
                 "reading the core's state",
-                lambda: stopped(session, elf) or whereabouts(session, elf),
+                lambda: (
+                    (stopped(session, elf) or whereabouts(session, elf))
+                    + missing_bootloader(session, self._target, elf)
+                ),
             )
         except InfrastructureError as error:
             return str(error)
@@ -290,6 +299,12 @@ class PyocdBoard:
             _STATE_LIMIT + in_ram * 2 * size * _MEMORY_BYTE,
             "starting the firmware",
             lambda: start(
-                session, self._probe, self._target, image.elf, stack=image.stack, cleared=cleared
+                session,
+                self._probe,
+                self._target,
+                image.elf,
+                stack=image.stack,
+                cleared=cleared,
+                simulated=self._told.simulated,
             ),
         )
