@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import coresight, halting_debug, private_bus, scs
+from harness.simulator import bit_band, coresight, halting_debug, private_bus, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import Bus, BusError, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
@@ -59,6 +59,8 @@ class Core:
         self._event_at, self._event = NEVER, self.request_reset
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
+        if design.bit_band:
+            bit_band.add_to(self.bus)
         self.type = design.type
         self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)

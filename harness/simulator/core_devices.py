@@ -22,7 +22,7 @@ class CoreDesign:
 
     `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
     the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
-    the ROM table.
+    the ROM table. With `bit_band`, the core has the alias regions of bit_band.py.
     """
 
     type: CoreType
@@ -31,6 +31,7 @@ class CoreDesign:
     lines: int
     priority_bits: int
     rom: coresight.Part
+    bit_band: bool = False
 
 
 class CoreDevices:

@@ -25,7 +25,7 @@ from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
-from harness.simulator.device_windows import Access, map_window
+from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
@@ -291,6 +291,8 @@ class Executor:
         access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
+        for alias in self.bus.alias_regions:
+            map_alias(self._emulator, alias, access)
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook

@@ -51,6 +51,7 @@ def stm32f429xi(options: ChipOptions) -> Chip:
             lines=91,
             priority_bits=4,
             rom=rom(0x419, stm32.ST),
+            bit_band=True,
         ),
         portable=options.portable,
         boot=options.boot,

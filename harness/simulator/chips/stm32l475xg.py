@@ -45,6 +45,7 @@ def stm32l475xg(options: ChipOptions) -> Chip:
             lines=82,
             priority_bits=4,
             rom=rom(0x415, stm32.ST),
+            bit_band=True,
         ),
         portable=options.portable,
         boot=options.boot,
