@@ -34,7 +34,7 @@ class CoreDesign:
 
     `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
     the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
-    the ROM table.
+    the ROM table. With `bit_band`, the core has the alias regions of bit_band.py.
     """
 
     type: CoreType
@@ -43,6 +43,7 @@ class CoreDesign:
     lines: int
     priority_bits: int
     rom: coresight.Part
+    bit_band: bool = False
 
 
 class CoreDevices:
@@ -61,6 +62,7 @@ class CoreDevices:
         reset_requested: Callable[[], None],
     ) -> None:
         self._executor = executor
+        self._buffers_stores = design.type.write_buffer
         self.nvic = Nvic(design.priority_bits, executor.interrupt)
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
         kind = design.type
@@ -77,20 +79,20 @@ class CoreDevices:
             float_allowed=executor.allow_float,
             configured=self._on_configuration,
         )
-        self._dwt = Dwt(executor.now, lambda: self.debug.traced, has_counter=kind.cycle_counter)
-        self.debug.trace_changed = self._dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.breakpoint_version)
-        private_bus.add_devices(window, self.control, self._dwt, fpb, kind.parts, design.rom)
+        self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
+        self.debug.trace_changed = self.dwt.trace_changed
+        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
+        private_bus.add_devices(window, self.control, self.dwt, fpb, kind.parts, design.rom)
 
     def reset(self) -> None:
-        """Reset all but the debug registers and the breakpoints, which keep their values (C1.4)."""
+        """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""
         self.nvic.reset()
         self.systick.reset()
         if self.mpu is not None:
             self.mpu.reset()
         self.floats.reset()
         self.control.reset()
-        self._dwt.reset()
+        self.debug.reset()
 
     def _in_control_space(self, lines: int) -> dict[int, Device]:
         """Return the devices in the system control space, by the offset of each register."""
@@ -109,7 +111,8 @@ class CoreDevices:
             bool(control & scs.CCR_UNALIGN_TRP), division=bool(control & scs.CCR_DIV_0_TRP)
         )
         executor.open_trigger(bool(control & scs.CCR_USERSETMPEND))
-        executor.make_stores_precise(bool(auxiliary & scs.ACTLR_DISDEFWBUF))
+        buffered = self._buffers_stores and not auxiliary & scs.ACTLR_DISDEFWBUF
+        executor.make_stores_precise(not buffered)
 
     def _on_protection(self, control: int, words: Sequence[Sequence[int]]) -> None:
         self._executor.protect(control, words)

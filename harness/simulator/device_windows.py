@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
-from harness.simulator.bus import Window
+from harness.simulator.bus import AliasRegion, Window
 from harness.simulator.emulator import Emulator
 
 
@@ -26,10 +26,21 @@ def map_window(emulator: Emulator, window: Window, access: Access) -> None:
     start = window.base
     for pages in _runs(sorted(window.exact)):
         _map(emulator, window, start, pages.start - start, access)
-        _map(emulator, window, pages.start, len(pages), access, exact=True)
-        emulator.forbid(pages.start, len(pages))
+        _map_exact(emulator, window, pages.start, len(pages), access)
         start = pages.stop
     _map(emulator, window, start, window.base + window.size - start, access)
+
+
+def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
+    """Map `alias` without permissions: its targets may be exact, and the bus may refuse."""
+    _map_exact(emulator, alias, alias.base, alias.size, access)
+
+
+def _map_exact(
+    emulator: Emulator, window: Window | AliasRegion, base: int, size: int, access: Access
+) -> None:
+    _map(emulator, window, base, size, access, exact=True)
+    emulator.forbid(base, size)
 
 
 def _runs(pages: Sequence[int]) -> list[range]:
@@ -45,7 +56,7 @@ def _runs(pages: Sequence[int]) -> list[range]:
 
 def _map(
     emulator: Emulator,
-    window: Window,
+    window: Window | AliasRegion,
     base: int,
     size: int,
     access: Access,

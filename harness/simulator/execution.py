@@ -14,7 +14,7 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from unicorn import unicorn_const
@@ -22,15 +22,16 @@ from unicorn import unicorn_const
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
-from harness.simulator.bus import Bus
+from harness.simulator.bus import Bus, BusError
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
-from harness.simulator.device_windows import Access, map_window
+from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
+from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
 _PAGE = 0x400  # Unicorn maps multiples of this
@@ -65,6 +66,9 @@ class Executor:
         self._stepping = False
         self._protected = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self.watchpoints = Watchpoints(
+            self._emulator, lambda address: bool(self._it_state(address)), portable=portable
+        )
         self._denials = Denials(
             self._emulator, self.counter, bus, self._it_state, portable=portable
         )
@@ -140,13 +144,13 @@ class Executor:
         self._violations.ignores_errors = True
         while address & -_PAGE not in pages:
             pages.add(address & -_PAGE)
-            if self.bus.memory(address, 1) is None:
+            if not self.bus.is_mapped(address):
                 self._emulator.map_zeros(address & -_PAGE, _PAGE)
             stop = self.step()
             if stop.reason in (Reason.LOAD, Reason.LATE_STORE):
                 address = stop.address  # the instruction accesses another page, too
         for page in pages:
-            if self.bus.memory(page, 1) is None:
+            if not self.bus.is_mapped(page):
                 self._emulator.unmap(page, _PAGE)
         self._violations.ignores_errors = False
 
@@ -156,6 +160,12 @@ class Executor:
         The hooks of the breakpoints come before those of the checks, which `flush` removes.
         """
         self._stale |= self._breakpoints.set(addresses)
+
+    def set_watches(self, watches: Mapping[int, Watch]) -> None:
+        """Watch exactly this, from the end of the running block on."""
+        if self.watchpoints.set(watches):
+            self._stale = True
+            self.interrupt()
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""
@@ -303,6 +313,8 @@ class Executor:
 
     def _fail(self, error: BaseException) -> None:
         """Keep `error` and stop; `_start` raises it."""
+        if isinstance(error, BusError) and self._violations.ignores_errors:
+            return
         self._failure = error
         self.counter.interrupt()
 
@@ -373,6 +385,8 @@ class Executor:
         access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
+        for alias in self.bus.alias_regions:
+            map_alias(self._emulator, alias, access)
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook

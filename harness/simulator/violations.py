@@ -52,7 +52,7 @@ class Violations:
         self.precise_stores = False
         """Whether a store to an address without memory faults at once."""
         self.ignores_errors = False
-        """Whether a store that a flash controller refuses does not fail."""
+        """Whether accesses that flash controllers or aliases refuse do not fail."""
         self.stores = FlashStores()
         self.aborts = StoreAborts(emulator)
         self._registers = emulator.registers
@@ -82,7 +82,8 @@ class Violations:
             self.address = address
             return False
         self._note_exact_pc()
-        return True
+        self.address = address
+        return self.ignores_errors or not self._bus.refuses(address)
 
     def _on_write(
         self, _uc: int, _kind: int, address: int, size: int, value: int, _data: int
@@ -107,7 +108,8 @@ class Violations:
             except Exception as error:
                 self._failed(error)
             self.exact_pc = None
-        return True
+        self.address = address
+        return self.ignores_errors or not self._bus.refuses(address)
 
     def _is_refused(self, address: int) -> bool:
         """Return whether the privilege does not suffice, or a store was aborted."""
