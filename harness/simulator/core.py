@@ -192,6 +192,7 @@ class Core:
     def _loop(self) -> None:
         with self._turn:
             while not self._closing:
+                self._exceptions.end_lockup()
                 if not (self._turn.is_free() and self._may_execute()):
                     self._turn.wait()
                 elif self.sleeping:

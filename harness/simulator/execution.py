@@ -226,12 +226,14 @@ class Executor:
     def trap(self, unaligned: bool, division: bool) -> None:
         """Set whether all unaligned accesses and all divisions by zero fault (CCR).
 
-        For unaligned accesses this takes effect at the end of the running block.
+        A store that changes the first is executed again, in the code with the new checks.
         """
         self._denials.trap_division = division
         if self._denials.trap.switch(unaligned):
             self._stale = True
             self.interrupt()
+            if self._running:
+                self._emulator.stop()
 
     def flush(self) -> None:
         """Discard all translated code."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from harness.errors import InfrastructureError
 from harness.simulator import fault_status, nvic, scs
+from harness.simulator import registers as reg
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
@@ -68,8 +69,10 @@ class StopHandler:
             if special is Special.CONTROL:
                 self._executor.check_privilege()
             if special in (Special.MASK, Special.CONTROL):
-                if self._nvic.pending or self._is_protected():
-                    self._executor.interrupt()
+                self._before_masking()
+            elif special is Special.READ_BASEPRI:
+                _, basepri, _ = self._executor.hidden.masks()
+                self._executor.registers.write(reg.BASEPRI, basepri & self._nvic.mask)
             elif special is Special.SEND_EVENT:
                 self._event = True
             elif special is Special.WAIT_FOR_EVENT:
@@ -78,6 +81,14 @@ class StopHandler:
                 self._float_denied = offset
                 return True
         return False
+
+    def _before_masking(self) -> None:
+        """Stop after the block if what it masks may matter."""
+        if self._nvic.current in (nvic.NMI, nvic.HARD_FAULT):
+            self.exceptions.keep_faultmask()
+            self._executor.interrupt()
+        elif self._nvic.pending or self._is_protected():
+            self._executor.interrupt()
 
     def _denies_float(self) -> bool:
         """Return whether CPACR or the float context denies the next float instruction."""

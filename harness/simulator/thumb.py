@@ -14,6 +14,7 @@ _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
 _SEV, _CPSIE, _CPSID_F = 0xBF40, 0xB660, 0xB671
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
+_MRS, _BASEPRI = 0xF3EF, (0x11, 0x12)
 _MSR, _CONTROL, _COPROCESSOR, _FPU = 0xF380, 0x14, 0xEC00, 0xA
 
 
@@ -24,6 +25,8 @@ class Special(Enum):
     """CPSIE or MSR, which may unmask an interrupt, or an instruction that sets FAULTMASK."""
     CONTROL = auto()
     """MSR to CONTROL, which may end the privilege."""
+    READ_BASEPRI = auto()
+    """MRS of BASEPRI; the emulator keeps bits of it that are not implemented."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
     FLOAT = auto()
@@ -120,6 +123,8 @@ def _special_narrow(code: int) -> Special | None:
 def _special_wide(first: int, second: int) -> Special | None:
     if first == _WIDE_HINT and second in (_WIDE_WFE, _WIDE_SEV):
         return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
+    if first == _MRS and second & 0xFF in _BASEPRI:
+        return Special.READ_BASEPRI
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
         return Special.CONTROL if second & 0xFF == _CONTROL else Special.MASK
     # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.
