@@ -11,7 +11,6 @@ import numpy.typing as npt
 from msgspec.structs import replace as replace_keys
 
 from harness.board.board import Board
-from harness.board.counted_target import as_counted
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
 from harness.image.prebuilt import ENGINE
@@ -231,7 +230,7 @@ class LinkDut(BoardUnderTest):
 
     def _open(self, image: Image) -> Session:
         session = open_session(image, self.board, self.target, self._network, self._way.via)
-        self.target = as_counted(self.target, self.board)
+        self.target = session.target
         return session
 
     def _replaced(self, image: Image) -> Session:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from harness.board.board import Board, Bracket
+from harness.board.counted_target import as_counted
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.batch import Queue
@@ -63,10 +64,10 @@ class MemoryUnusableError(InfrastructureError):
 class Session:
     """Inferences on `board` over a link, and the checks of their measurements.
 
-    `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
-    inferences, `hz` the frequency of measured cycles, if it is known. If `memory_is_optional`, a
-    failure of memory is a `MemoryUnusableError`. With `keeps_state`, the model has a state, which
-    begins anew with each recording.
+    `welcome` is the device's answer to HELLO. `target` has the unit of ticks that the started board
+    counts. `bracket` is what the board knows of the last inferences, `hz` the frequency of measured
+    cycles, if it is known. If `memory_is_optional`, a failure of memory is a `MemoryUnusableError`.
+    With `keeps_state`, the model has a state, which begins anew with each recording.
     """
 
     welcome: Welcome
@@ -86,7 +87,7 @@ class Session:
         self.hz: float | None = None
         self.keeps_state = False
         self._board = board
-        self.target = target
+        self.target = as_counted(target, board)
         try:
             self.welcome = self.link.hello(image.build_id)
         except InfrastructureError as error:
