@@ -90,8 +90,8 @@ class Elf:
     def vector_table(self, memory: Region) -> int:
         """Return the address of the vector table of a program that is loaded to `memory`.
 
-        A symbol may name it; otherwise the program begins with it. If a bootloader starts the
-        program, that is not where `memory` begins.
+        A symbol may name it; otherwise the program begins with it. A program for a bootloader
+        lies higher than `memory.origin`.
         """
         found = self.symbols(_VECTOR_TABLE)
         if found and found[0] in memory:
