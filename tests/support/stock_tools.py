@@ -42,10 +42,10 @@ def running(*command: str, until: str) -> Iterator[list[str]]:
             late.cancel()
             process.terminate()
             try:
-                process.wait(10)
+                rest, _ = process.communicate(timeout=10)
+                lines += rest.splitlines(keepends=True)
             finally:
                 process.kill()
-            lines += process.stdout.readlines()
 
 
 def pyocd(*arguments: str) -> str:

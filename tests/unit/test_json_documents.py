@@ -245,7 +245,9 @@ def test_a_new_repository(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_documents_that_only_slow_commands_print() -> None:
-    served = VirtualServeDocument(probe="V", port="p", chip="c", board="b", socket="s", meter="")
+    served = VirtualServeDocument(
+        probe="V", port="p", chip="c", board="b", uart="u", socket="s", meter=""
+    )
     made: list[Document] = [
         ModelTrainDocument(folder="f", seconds=1.5, qualities=[], files=[]),
         ModelConvertDocument(file="f", bytes=1, digest="a", expected="a"),

@@ -62,4 +62,5 @@ def stm32l475xg(options: ChipOptions) -> Chip:
     core.reset_hooks += [window.reset for window in windows]
     board = "B-L475E-IOT01A (virtual)"
     uarts = {"USART1": usart1}
-    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)
+    # UM2153: the ST-LINK's port is on PB6 and PB7.
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller, "USART1")
