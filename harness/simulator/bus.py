@@ -102,7 +102,8 @@ class Window:
     """A range of bus addresses for devices; a word without a device keeps what is written to it.
 
     `add` places a device; it takes a multiple of `1 << shift` bytes. `exact` contains the pages
-    of the devices that need the exact instruction count.
+    of the devices that need the exact instruction count. A device whose narrow writes are not those
+    of a part of a register has a function for them: `narrow(offset, size, value)`.
     """
 
     PAGE = 0x1000
@@ -113,12 +114,23 @@ class Window:
         self.exact: set[int] = set()
         self._shift = shift
         self._devices: dict[int, tuple[Device, int]] = {}
+        self._narrow: dict[int, Callable[[int, int, int], None]] = {}
         self._plain: dict[int, int] = {}
 
-    def add(self, base: int, device: Device, *, size: int = 0x400, exact: bool = False) -> None:
+    def add(
+        self,
+        base: int,
+        device: Device,
+        *,
+        size: int = 0x400,
+        exact: bool = False,
+        narrow: Callable[[int, int, int], None] | None = None,
+    ) -> None:
         """Place `device` at bus address `base`."""
         for address in range(base, base + size, 1 << self._shift):
             self._devices[address >> self._shift] = (device, base)
+            if narrow is not None:
+                self._narrow[address >> self._shift] = narrow
         if exact:
             self.exact.add(base & ~(self.PAGE - 1))
 
@@ -144,6 +156,10 @@ class Window:
         device, base = found
         offset = (address & ~3) - base
         if size != WORD:
+            narrow = self._narrow.get(address >> self._shift)
+            if narrow is not None:
+                narrow(address - base, size, value)
+                return
             value = _merge(device.peek(offset), address, size, value)
         device.write(offset, value & MASK32)
 

@@ -70,6 +70,7 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
+        self.swo = self._devices.swo
         self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
         self._stop_handler = StopHandler(
             self.executor, self.nvic, self.control, self.debug, self._halt, design

@@ -11,8 +11,10 @@ from harness.simulator.dwt import Dwt
 from harness.simulator.execution import Executor
 from harness.simulator.fpb import Fpb
 from harness.simulator.halting_debug import DebuggedCore, HaltingDebug
+from harness.simulator.itm import Itm
 from harness.simulator.nvic import Nvic
 from harness.simulator.scs import SystemControl
+from harness.simulator.swo import Swo
 from harness.simulator.systick import SysTick
 
 
@@ -35,7 +37,7 @@ class CoreDesign:
 
 
 class CoreDevices:
-    """NVIC, SysTick, system control, debug, DWT and FPB of `core`, placed in `window`.
+    """NVIC, SysTick, system control, debug, DWT, FPB and ITM of `core`, placed in `window`.
 
     `reset_requested` is called for SYSRESETREQ.
     """
@@ -66,7 +68,11 @@ class CoreDevices:
         self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
         self.debug.trace_changed = self.dwt.trace_changed
         fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
-        private_bus.add_devices(window, self.control, self.dwt, fpb, kind.parts, design.rom)
+        self.swo = Swo()
+        itm = Itm(
+            lambda: self.debug.traced, clock.ticks, self.swo.send, locks=kind.debug_version == 1
+        )
+        private_bus.add_devices(window, self.control, self.dwt, fpb, itm, kind.parts, design.rom)
 
     def reset(self) -> None:
         """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""

@@ -20,8 +20,8 @@ class CoreType:
 
     `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
     the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
-    breakpoint unit and ITM, in this order; a core without ITM has three. `debug_ids` can be
-    replaced by a chip's own.
+    breakpoint unit, ITM and TPIU, in this order; a core without the last ones has fewer.
+    `debug_ids` can be replaced by a chip's own.
     """
 
     model: int
@@ -91,7 +91,10 @@ CORTEX_M4F = CoreType(
     breakpoints=6,
     comparators=4,
     debug_version=1,
-    parts=(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
+    parts=(
+        *(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
+        component(0x9A1, 0, device_type=0x11),
+    ),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
 )
 
