@@ -238,6 +238,10 @@ class Bus:
         """Return whether a memory or a window contains `address`."""
         return self.memory(address, 1) is not None or self._find(address) is not None
 
+    def is_mapped(self, address: int) -> bool:
+        """Return whether memory, or a region of devices or aliases, contains `address`."""
+        return self.memory(address, 1) is not None or self._find(address) is not None
+
     def refuses(self, address: int) -> bool:
         """Return whether `address` is in an alias that does not answer there."""
         return any(

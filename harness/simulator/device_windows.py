@@ -1,6 +1,6 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import dataclass
 
 from harness.simulator.bus import AliasRegion, Window
@@ -22,12 +22,12 @@ class Access:
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map each of its exact pages separately and without permissions."""
+    """Map `window`; map its exact pages separately and without permissions."""
     start = window.base
-    for page in sorted(window.exact):
-        _map(emulator, window, start, page - start, access)
-        _map_exact(emulator, window, page, Window.PAGE, access)
-        start = page + Window.PAGE
+    for pages in _runs(sorted(window.exact)):
+        _map(emulator, window, start, pages.start - start, access)
+        _map_exact(emulator, window, pages.start, len(pages), access)
+        start = pages.stop
     _map(emulator, window, start, window.base + window.size - start, access)
 
 
@@ -41,6 +41,17 @@ def _map_exact(
 ) -> None:
     _map(emulator, window, base, size, access, exact=True)
     emulator.forbid(base, size)
+
+
+def _runs(pages: Sequence[int]) -> list[range]:
+    """Return the ranges of addresses of successive pages."""
+    runs: list[range] = []
+    for page in pages:
+        if runs and runs[-1].stop == page:
+            runs[-1] = range(runs[-1].start, page + Window.PAGE)
+        else:
+            runs.append(range(page, page + Window.PAGE))
+    return runs
 
 
 def _map(
