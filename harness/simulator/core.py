@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import bit_band, halting_debug, private_bus, scs
+from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import Bus, BusError, Device, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
@@ -70,7 +70,7 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
-        self.timed: list[Timed] = [self._devices.systick]
+        self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
         self._stop_handler = StopHandler(
             self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
@@ -152,6 +152,8 @@ class Core:
                 self._reset()
             self.sleeping = False
             self._halt(halting_debug.DFSR_HALTED)
+            if self.executor.watchpoints.take():
+                self.debug.dfsr |= halting_debug.DFSR_DWTTRAP
 
     def set_reset(self, *, asserted: bool) -> None:
         """Drive nRESET."""
@@ -234,6 +236,10 @@ class Core:
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
         self._expire()
+        if self.executor.watchpoints.take():
+            self._stop_handler.debug_event(halting_debug.DFSR_DWTTRAP)
+            if not self._may_execute():
+                return
         if self.nvic.pending:
             if self.sleeping and not self._exceptions.wakes():
                 return
@@ -241,6 +247,9 @@ class Core:
             self._exceptions.take_due()
             if not self._may_execute():
                 return
+        if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
+            self._step_for_monitor()
+            return
         deadline = next_deadline(self.timed)
         if deadline is not None:
             limit = min(limit, deadline - self.clock.slept)
@@ -250,6 +259,12 @@ class Core:
             self._event()
         if self._reset_wanted:
             self._reset()
+
+    def _step_for_monitor(self) -> None:
+        """Execute one instruction, then take DebugMonitor: DEMCR.MON_STEP (C1.6.5)."""
+        self._handle(self.executor.step())
+        self.debug.dfsr |= halting_debug.DFSR_HALTED
+        self.nvic.pend(nvic.DEBUG_MONITOR)
 
     def _ticks_left(self) -> int:
         """Return the ticks until the next event of a timer."""

@@ -14,7 +14,7 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from unicorn import unicorn_const
@@ -31,6 +31,7 @@ from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
+from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
 
@@ -60,6 +61,9 @@ class Executor:
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self.watchpoints = Watchpoints(
+            self._emulator, lambda address: bool(self._it_state(address)), portable=portable
+        )
         self._denials = Denials(
             self._emulator, self.counter, bus, self._it_state, portable=portable
         )
@@ -130,6 +134,12 @@ class Executor:
         The hooks of the breakpoints come before those of the checks, which `flush` removes.
         """
         self._stale |= self._breakpoints.set(addresses)
+
+    def set_watches(self, watches: Mapping[int, Watch]) -> None:
+        """Watch exactly this, from the end of the running block on."""
+        if self.watchpoints.set(watches):
+            self._stale = True
+            self.interrupt()
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""

@@ -115,5 +115,6 @@ def nrf52840(options: ChipOptions) -> Chip:
         pins,
         "P0.13",
         protection,
+        "UARTE0",
         {1: ControlAp(controller, core, lambda: int(not protection.locked))},
     )

@@ -214,10 +214,13 @@ def stm32f429xi(options: ChipOptions) -> Chip:
     wiring = Wiring(core, _RCC)
     ahb1 = windows[2]
     ahb1.add(0x4002_3800, wiring.rcc)
-    controller = Stm32F4Flash(FlashArray(flash), _SECTORS)
+    controller = Stm32F4Flash(FlashArray(flash), wiring.line(4), _SECTORS)
     stm32.add_flash(wiring, ahb1, 0x4002_3C00, controller)
     wiring.place(BLOCKS, windows)
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
     board = "NUCLEO-F429ZI (virtual)"
-    return Chip(_NAME, board, core, controller, wiring.uarts, wiring.pins, "PB0", controller)
+    # UM1974, "USART communication": the ST-LINK's port is on PD8 and PD9.
+    return Chip(
+        _NAME, board, core, controller, wiring.uarts, wiring.pins, "PB0", controller, "USART3"
+    )

@@ -194,10 +194,13 @@ def stm32l475xg(options: ChipOptions) -> Chip:
     wiring = Wiring(core, _RCC)
     ahb1 = windows[2]
     ahb1.add(0x4002_1000, wiring.rcc)
-    controller = Stm32L4Flash(FlashArray(flash))
+    controller = Stm32L4Flash(FlashArray(flash), wiring.line(4))
     stm32.add_flash(wiring, ahb1, 0x4002_2000, controller)
     wiring.place(BLOCKS, windows)
     stm32.add_identity(core, options.identity or _NAME)
     core.reset_hooks += [window.reset for window in windows]
     board = "B-L475E-IOT01A (virtual)"
-    return Chip(_NAME, board, core, controller, wiring.uarts, wiring.pins, "PB0", controller)
+    # UM2153: the ST-LINK's port is on PB6 and PB7.
+    return Chip(
+        _NAME, board, core, controller, wiring.uarts, wiring.pins, "PB0", controller, "USART1"
+    )
