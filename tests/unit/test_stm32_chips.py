@@ -285,6 +285,18 @@ class TestBackupDomain:
         assert pends(f4, 41)
         assert read(f4, RTC) == 1
 
+    def test_the_alarm_of_a_time_base(self, f4: Bench) -> None:
+        """The HAL's time base sets the date 0, and an alarm on that day."""
+        self.start(f4)
+        write(f4, RTC, _0C=1 << 7)
+        write(f4, RTC, _04=0, _00=0, _1C=1, _08=1 << 12 | 1 << 8)
+        write(f4, RTC, _0C=0)
+        assert read(f4, RTC + 4) == 0
+        begin = f4.core.clock.ticks()
+        expire(f4)
+        assert read(f4, RTC + 0x0C) & 1 << 8
+        assert f4.core.clock.ticks() - begin == 16_000_000
+
     def test_an_alarm_within_a_second(self, f4: Bench) -> None:
         self.start(f4)
         write(f4, RTC, _1C=0x8080_8080, _44=15 << 24 | 100, _08=1 << 8)

@@ -22,10 +22,15 @@ def _bcd(value: int) -> int:
 
 @dataclass(frozen=True)
 class Time:
-    """A time in seconds since 2000-01-01; `weekday_shift` is what firmware has set the day to."""
+    """A time in seconds since 2000-01-01; `weekday_shift` is what firmware has set the day to.
+
+    `impossible` is a date that firmware has written and that is in no calendar, such as 0. The RTC
+    keeps it until the day ends.
+    """
 
     seconds: int
     weekday_shift: int
+    impossible: int | None = None
 
     @property
     def is_set(self) -> bool:
@@ -34,7 +39,9 @@ class Time:
 
     def after(self, seconds: int) -> Time:
         """Return the time `seconds` later."""
-        return replace(self, seconds=self.seconds + seconds)
+        later = self.seconds + seconds
+        same_day = later // _DAY == self.seconds // _DAY
+        return replace(self, seconds=later, impossible=self.impossible if same_day else None)
 
     def time_register(self, *, twelve_hours: bool) -> int:
         """Return TR."""
@@ -48,6 +55,8 @@ class Time:
 
     def date_register(self) -> int:
         """Return DR."""
+        if self.impossible is not None:
+            return self.impossible
         day = self._date()
         return (
             _bcd(day.year % 100) << 16
@@ -67,20 +76,33 @@ class Time:
         )
 
     def with_date(self, register: int) -> Time:
-        """Return the same time on the day of DR; a day that is in no calendar becomes the first."""
+        """Return the same time on the day of DR."""
+        impossible = None
         year, month = _from_bcd(register >> 16 & 0xFF), _from_bcd(register >> 8 & 0x1F)
         try:
             day = date(2000 + year, month, _from_bcd(register & 0x3F))
         except ValueError:
-            day = date(2000 + year % 100, 1, 1)
+            day, impossible = date(2000 + year % 100, 1, 1), register & 0xFF_FF3F
         days = day.toordinal() - _FIRST_DAY
         shift = ((register >> 13 & 7) - 1 - days) % 7
-        return Time(days * _DAY + self.seconds % _DAY, shift)
+        return Time(days * _DAY + self.seconds % _DAY, shift, impossible)
+
+    def seconds_to(self, alarm: int, *, twelve_hours: bool) -> int | None:
+        """Return the seconds until ALRMxR matches, if that is within a minute."""
+        second = self.seconds % MINUTE
+        if alarm >> 7 & 1:  # any second: it matches now, or when the minute changes
+            candidates = (0, MINUTE - second)
+        else:
+            candidates = ((_from_bcd(alarm & 0x7F) - second) % MINUTE, MINUTE)
+        for ahead in candidates:
+            if self.after(ahead).matches(alarm, twelve_hours=twelve_hours):
+                return ahead
+        return None
 
     def matches(self, alarm: int, *, twelve_hours: bool) -> bool:
         """Return whether date and time are those of ALRMxR, as far as it does not mask them."""
-        now = self.time_register(twelve_hours=twelve_hours)
-        day = self._weekday() if alarm >> 30 & 1 else _bcd(self._date().day)
+        now, today = self.time_register(twelve_hours=twelve_hours), self.date_register()
+        day = today >> 13 & 7 if alarm >> 30 & 1 else today & 0x3F
         parts = ((0x7F, 7), (0x7F00, 15), (0x7F_0000, 23))
         for bits, mask in parts:
             if not alarm >> mask & 1 and (now ^ alarm) & bits:

@@ -214,10 +214,8 @@ class Rtc:
                 break
             apre += second - apre % second if not mask else 1
         time = self._begin.after(apre // second)
-        for ahead in range(rtc_calendar.MINUTE + 1):
-            if time.after(ahead).matches(alarm, twelve_hours=self._twelve_hours):
-                return self._since + (apre + ahead * second) * period
-        return None
+        ahead = time.seconds_to(alarm, twelve_hours=self._twelve_hours)
+        return None if ahead is None else self._since + (apre + ahead * second) * period
 
     def _plan(self) -> None:
         """Put the next event on the agenda."""
