@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import bit_band, coresight, halting_debug, nvic, private_bus, scs
+from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
-from harness.simulator.bus import Bus, BusError, Memory, Window
+from harness.simulator.bus import Bus, BusError, Device, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.counting import NEVER
@@ -82,7 +82,7 @@ class Core:
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
         self._thread.start()
 
-    def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
+    def add_vendor_device(self, base: int, device: Device) -> None:
         """Add a device of the chip to the private peripheral bus."""
         self._private_bus.add(base, device, size=0x1000)
 
@@ -162,8 +162,8 @@ class Core:
                 self._held_in_reset = True
                 self.halted = False
             elif not asserted and self._held_in_reset:
-                self._held_in_reset = False
                 self._reset()
+                self._held_in_reset = False
                 if self._halt_wanted:
                     self._halt(halting_debug.DFSR_HALTED)
 
