@@ -47,6 +47,7 @@ class Core:
     ) -> None:
         self.halted = False
         self.sleeping = False
+        self.reset_by_pin = False  # while a reset that nRESET or power-on caused is carried out
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
         self.report_awake: Callable[[bool], None] = lambda _awake: None
@@ -159,7 +160,9 @@ class Core:
                 self.halted = False
             elif not asserted and self._held_in_reset:
                 self._held_in_reset = False
+                self.reset_by_pin = True
                 self._reset()
+                self.reset_by_pin = False
                 if self._halt_wanted:
                     self._halt(halting_debug.DFSR_HALTED)
 
