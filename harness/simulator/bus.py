@@ -82,6 +82,22 @@ class Memory:
         ctypes.memset(self.address + offset, value, size)
 
 
+class AliasRegion(Protocol):
+    """A range of bus addresses whose accesses become others; not all of it needs to answer."""
+
+    base: int
+    size: int
+
+    def answers(self, address: int) -> bool:
+        """Return whether something responds to an access to `address`."""
+
+    def read(self, address: int, size: int) -> int:
+        """Return what an access of `size` bytes at `address` reads."""
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """Do what a write of `size` bytes at `address` does."""
+
+
 class Window:
     """A range of bus addresses for devices; a word without a device keeps what is written to it.
 
@@ -145,7 +161,7 @@ def _merge(old: int, address: int, size: int, value: int) -> int:
 
 
 class Bus:
-    """All memories and windows.
+    """All memories and windows, and the `alias_regions` of its core.
 
     `written(address, size)` is called for each change of memory that is not the core's own store.
     """
@@ -153,6 +169,7 @@ class Bus:
     def __init__(self, memories: Sequence[Memory], windows: Sequence[Window]) -> None:
         self.memories = memories
         self.windows = windows
+        self.alias_regions: Sequence[AliasRegion] = ()
         self.written: Callable[[int, int], None] = lambda _address, _size: None
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
@@ -201,8 +218,26 @@ class Bus:
         for index, word in enumerate(words):
             self.write(address + WORD * index, WORD, word)
 
-    def _window(self, address: int) -> Window:
-        for window in self.windows:
-            if window.base <= address < window.base + window.size:
-                return window
-        raise BusError(address)
+    def answers(self, address: int) -> bool:
+        """Return whether a memory or a window contains `address`."""
+        return self.memory(address, 1) is not None or self._find(address) is not None
+
+    def refuses(self, address: int) -> bool:
+        """Return whether `address` is in an alias that does not answer there."""
+        return any(
+            alias.base <= address < alias.base + alias.size and not alias.answers(address)
+            for alias in self.alias_regions
+        )
+
+    def _window(self, address: int) -> Window | AliasRegion:
+        found = self._find(address)
+        if found is None:
+            raise BusError(address)
+        return found
+
+    def _find(self, address: int) -> Window | AliasRegion | None:
+        regions: tuple[Window | AliasRegion, ...] = (*self.windows, *self.alias_regions)
+        for region in regions:
+            if region.base <= address < region.base + region.size:
+                return region
+        return None

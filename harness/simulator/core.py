@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import coresight, halting_debug, private_bus, scs
+from harness.simulator import bit_band, coresight, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import Bus, BusError, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
@@ -60,6 +60,8 @@ class Core:
         self._event_at, self._event = NEVER, self.request_reset
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
+        if design.bit_band:
+            bit_band.add_to(self.bus)
         self.type = design.type
         self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)
@@ -69,7 +71,7 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
-        self.timed: list[Timed] = [self._devices.systick]
+        self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
         self._stop_handler = StopHandler(
             self.executor, self.nvic, self.control, self.debug, self._halt, design
         )
@@ -151,6 +153,8 @@ class Core:
                 self._reset()
             self.sleeping = False
             self._halt(halting_debug.DFSR_HALTED)
+            if self.executor.watchpoints.take():
+                self.debug.dfsr |= halting_debug.DFSR_DWTTRAP
 
     def set_reset(self, *, asserted: bool) -> None:
         """Drive nRESET."""
@@ -235,6 +239,10 @@ class Core:
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
         self._expire()
+        if self.executor.watchpoints.take():
+            self._stop_handler.debug_event(halting_debug.DFSR_DWTTRAP)
+            if not self._may_execute():
+                return
         if self.nvic.pending:
             if self.sleeping and not self._exceptions.wakes():
                 return
@@ -242,6 +250,9 @@ class Core:
             self._exceptions.take_due()
             if not self._may_execute():
                 return
+        if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
+            self._step_for_monitor()
+            return
         deadline = next_deadline(self.timed)
         if deadline is not None:
             limit = min(limit, deadline - self.clock.slept)
@@ -251,6 +262,12 @@ class Core:
             self._event()
         if self._reset_wanted:
             self._reset()
+
+    def _step_for_monitor(self) -> None:
+        """Execute one instruction, then take DebugMonitor: DEMCR.MON_STEP (C1.6.5)."""
+        self._handle(self.executor.step())
+        self.debug.dfsr |= halting_debug.DFSR_HALTED
+        self.nvic.pend(nvic.DEBUG_MONITOR)
 
     def _ticks_left(self) -> int:
         """Return the ticks until the next event of a timer."""

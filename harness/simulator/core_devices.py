@@ -22,7 +22,7 @@ class CoreDesign:
 
     `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
     the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
-    the ROM table.
+    the ROM table. With `bit_band`, the core has the alias regions of bit_band.py.
     """
 
     type: CoreType
@@ -31,6 +31,7 @@ class CoreDesign:
     lines: int
     priority_bits: int
     rom: coresight.Part
+    bit_band: bool = False
 
 
 class CoreDevices:
@@ -62,14 +63,14 @@ class CoreDevices:
             float_allowed=executor.allow_float,
             trap=executor.trap,
         )
-        self._dwt = Dwt(executor.now, lambda: self.debug.traced, has_counter=kind.cycle_counter)
-        self.debug.trace_changed = self._dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.breakpoint_version)
-        private_bus.add_devices(window, self.control, self._dwt, fpb, kind.parts, design.rom)
+        self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
+        self.debug.trace_changed = self.dwt.trace_changed
+        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
+        private_bus.add_devices(window, self.control, self.dwt, fpb, kind.parts, design.rom)
 
     def reset(self) -> None:
-        """Reset all but the debug registers and the breakpoints, which keep their values (C1.4)."""
+        """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""
         self.nvic.reset()
         self.systick.reset()
         self.control.reset()
-        self._dwt.reset()
+        self.debug.reset()

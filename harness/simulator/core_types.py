@@ -18,16 +18,18 @@ from harness.simulator.scs import ControlRegisters
 class CoreType:
     """A core type; `model` is Unicorn's number of it.
 
-    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints` and
-    is of version 1 or 2. `parts` identify SCS, DWT, breakpoint unit and ITM, in this order; a core
-    without ITM has three. `debug_ids` can be replaced by a chip's own.
+    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
+    the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
+    breakpoint unit and ITM, in this order; a core without ITM has three. `debug_ids` can be
+    replaced by a chip's own.
     """
 
     model: int
     registers: ControlRegisters
     demcr: int
     breakpoints: int
-    breakpoint_version: int
+    comparators: int
+    debug_version: int
     parts: tuple[Part, ...]
     debug_ids: DebugIds
     cycle_counter: bool = True
@@ -51,7 +53,8 @@ CORTEX_M0PLUS = CoreType(
     ),
     demcr=0x0100_0401,
     breakpoints=4,
-    breakpoint_version=1,
+    comparators=2,
+    debug_version=1,
     parts=(Part(0x008), Part(0x00A), Part(0x00B)),
     debug_ids=DebugIds(0x0BC1_1477, 0x0477_0031, ROM_TABLE),
     cycle_counter=False,
@@ -86,7 +89,8 @@ CORTEX_M4F = CoreType(
     ),
     demcr=0x010F_07F1,
     breakpoints=6,
-    breakpoint_version=1,
+    comparators=4,
+    debug_version=1,
     parts=(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
 )
@@ -124,7 +128,8 @@ CORTEX_M33 = CoreType(
     ),
     demcr=0x010F_0FF1,
     breakpoints=8,
-    breakpoint_version=2,
+    comparators=4,
+    debug_version=2,
     parts=(
         component(_PART_M33, 0x2A04),
         component(_PART_M33, 0x1A02),

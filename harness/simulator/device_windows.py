@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sized
 from dataclasses import dataclass
 
-from harness.simulator.bus import Window
+from harness.simulator.bus import AliasRegion, Window
 from harness.simulator.emulator import Emulator
 
 
@@ -26,15 +26,26 @@ def map_window(emulator: Emulator, window: Window, access: Access) -> None:
     start = window.base
     for page in sorted(window.exact):
         _map(emulator, window, start, page - start, access)
-        _map(emulator, window, page, Window.PAGE, access, exact=True)
-        emulator.forbid(page, Window.PAGE)
+        _map_exact(emulator, window, page, Window.PAGE, access)
         start = page + Window.PAGE
     _map(emulator, window, start, window.base + window.size - start, access)
 
 
+def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
+    """Map `alias` without permissions: its targets may be exact, and the bus may refuse."""
+    _map_exact(emulator, alias, alias.base, alias.size, access)
+
+
+def _map_exact(
+    emulator: Emulator, window: Window | AliasRegion, base: int, size: int, access: Access
+) -> None:
+    _map(emulator, window, base, size, access, exact=True)
+    emulator.forbid(base, size)
+
+
 def _map(
     emulator: Emulator,
-    window: Window,
+    window: Window | AliasRegion,
     base: int,
     size: int,
     access: Access,

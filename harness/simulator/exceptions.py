@@ -73,7 +73,7 @@ class Exceptions:
     def take_due(self) -> None:
         """Enter the pending exception of the highest priority, if it may preempt."""
         due = self._nvic.due()
-        if due is not None and self._may_preempt(due):
+        if due is not None and self.may_preempt(due):
             self.enter(due)
 
     def wakes(self) -> bool:
@@ -221,7 +221,7 @@ class Exceptions:
         if address is not None:
             self._scs.set(scs.BFAR, address)
         enabled = self._scs[scs.SHCSR] & scs.SHCSR_ENABLED[exception]
-        if enabled and self._may_preempt(exception):
+        if enabled and self.may_preempt(exception):
             self.enter(exception)
         else:
             self.hard_fault(FORCED)
@@ -236,12 +236,13 @@ class Exceptions:
 
     def supervisor_call(self) -> None:
         """Take SVCall, or a HardFault if its priority is too low."""
-        if self._may_preempt(nvic.SVCALL):
+        if self.may_preempt(nvic.SVCALL):
             self.enter(nvic.SVCALL)
         else:
             self.hard_fault(FORCED)
 
-    def _may_preempt(self, exception: int) -> bool:
+    def may_preempt(self, exception: int) -> bool:
+        """Return whether the priority of `exception` is higher than the current one."""
         priority = self._nvic.group(self._nvic.priority(exception))
         return priority < self.execution_priority()
 

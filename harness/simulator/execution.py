@@ -14,7 +14,7 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from unicorn import unicorn_const
@@ -25,12 +25,13 @@ from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
-from harness.simulator.device_windows import Access, map_window
+from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
+from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
 
@@ -60,6 +61,9 @@ class Executor:
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self.watchpoints = Watchpoints(
+            self._emulator, lambda address: bool(self._it_state(address)), portable=portable
+        )
         self._denials = Denials(
             self._emulator, self.counter, bus, self._it_state, portable=portable
         )
@@ -130,6 +134,12 @@ class Executor:
         The hooks of the breakpoints come before those of the checks, which `flush` removes.
         """
         self._stale |= self._breakpoints.set(addresses)
+
+    def set_watches(self, watches: Mapping[int, Watch]) -> None:
+        """Watch exactly this, from the end of the running block on."""
+        if self.watchpoints.set(watches):
+            self._stale = True
+            self.interrupt()
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""
@@ -291,6 +301,8 @@ class Executor:
         access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
+        for alias in self.bus.alias_regions:
+            map_alias(self._emulator, alias, access)
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook

@@ -89,6 +89,16 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         return self._announcement.probe_id
 
     @property
+    def serial_port(self) -> str:
+        """The path of the board's serial port; empty if it has none."""
+        return self._announcement.port
+
+    @property
+    def private(self) -> bool:
+        """Whether the board belongs to one program: see `Announcement`."""
+        return self._announcement.private
+
+    @property
     def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:
         """Only SWD."""
         return [DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD]

@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from harness.errors import ExitCode
@@ -24,9 +25,10 @@ class BoardSetup:
     """The parts of a virtual board.
 
     `serial` is the ID of its probe; by default it is generated. `uart` is the UART on the serial
-    port; by default all are. `boot` is the address of the vector table; the chip has a default.
-    `meter` is the virtual meter in the supply, "" for none. A fault is `name` or `name=value`.
-    `unique_id` is that of its chip. `advice` is printed with `{probe}` and `{port}` filled in.
+    port, or `ALL_UARTS`; the board has a default. `boot` is the address of the vector table; the
+    chip has a default. `meter` is the virtual meter in the supply, "" for none. A fault is `name`
+    or `name=value`. `unique_id` is that of its chip. `private`: see `Announcement`. `advice`
+    returns a command to print, or "".
     """
 
     chip: str
@@ -36,7 +38,8 @@ class BoardSetup:
     meter: str = ""
     faults: Sequence[str] = ()
     unique_id: int = DEFAULT_ID
-    advice: str = ""
+    private: bool = False
+    advice: Callable[[VirtualServeDocument], str] = lambda _: ""
 
 
 def serve(
@@ -63,12 +66,14 @@ def serve(
             unique_id=setup.unique_id,
         )
         try:
-            server = Server(board, registration, probe_id, stop.set)
+            board.unheard = partial(_tell_unheard, board)
+            server = Server(board, registration, probe_id, stop.set, private=setup.private)
             announcement = VirtualServeDocument(
                 probe=probe_id,
                 port=server.announcement.port,
                 chip=setup.chip,
                 board=board.chip.board,
+                uart=board.uart if board.chip.uarts else "",
                 socket=str(registration.socket),
                 meter=server.announcement.meter,
             )
@@ -87,7 +92,11 @@ def serve(
 
 
 def _announce(
-    announcement: VirtualServeDocument, advice: str, *, as_json: bool, ready: Path | None
+    announcement: VirtualServeDocument,
+    advice: Callable[[VirtualServeDocument], str],
+    *,
+    as_json: bool,
+    ready: Path | None,
 ) -> None:
     if ready is not None:
         partial = ready.with_suffix(".partial")
@@ -96,11 +105,17 @@ def _announce(
     if as_json:
         print(announcement.line, flush=True)
     else:
-        lines = {name: getattr(announcement, name) for name in ("probe", "port", "meter")}
+        names = ("probe", "port", "uart", "meter")
+        lines = {name: getattr(announcement, name) for name in names}
         parts = "".join(f"  {name:5} {value}\n" for name, value in lines.items() if value)
-        command = advice.format(probe=announcement.probe, port=announcement.port)
+        command = advice(announcement)
         end = f"{command}\n" if command else ""
         print(f"{announcement.board}\n{parts}{end}Ctrl-C ends it", flush=True)
+
+
+def _tell_unheard(board: Board, uart: str) -> None:
+    text = f"{uart} sends, but {board.uart} is on the serial port; --uart={uart} connects it"
+    print(text, file=sys.stderr, flush=True)
 
 
 def _wait_for_end(stop: threading.Event, board: Board) -> None:

@@ -130,10 +130,20 @@ class StopHandler:
             fault(nvic.BUS_FAULT, exceptions.IBUSERR)
 
     def _breakpoint(self) -> None:
-        if self._debug.enabled:
-            self._halt(DFSR_BKPT)
-        else:
+        if not self.debug_event(DFSR_BKPT):
+            self._debug.dfsr |= DFSR_BKPT
             self.exceptions.hard_fault(exceptions.DEBUGEVT)
+
+    def debug_event(self, reason: int) -> bool:
+        """Halt, or take DebugMonitor; return whether one of both was possible (C1.5)."""
+        if self._debug.enabled:
+            self._halt(reason)
+            return True
+        if self._debug.monitors and self.exceptions.may_preempt(nvic.DEBUG_MONITOR):
+            self._debug.dfsr |= reason
+            self.exceptions.enter(nvic.DEBUG_MONITOR)
+            return True
+        return False
 
     def _on_entry(self, exception: int) -> None:
         self._event = True

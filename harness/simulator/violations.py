@@ -54,9 +54,10 @@ class Violations:
         self.address = address
         return False
 
-    def _on_read(self, *_: int) -> bool:
+    def _on_read(self, _uc: int, _kind: int, address: int, *_: int) -> bool:
         self._note_exact_pc()
-        return True
+        self.address = address
+        return not self._bus.refuses(address)
 
     def _on_write(
         self, _uc: int, _kind: int, address: int, size: int, value: int, _data: int
@@ -74,7 +75,7 @@ class Violations:
             except Exception as error:
                 self._failed(error)
             self.exact_pc = None
-        return True
+        return not self._bus.refuses(address)
 
     def _note_exact_pc(self) -> None:
         """Note the program counter; clear the IT state that its update has left set."""

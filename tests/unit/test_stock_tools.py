@@ -57,7 +57,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @contextmanager
 def running(*command: str, until: str) -> Iterator[list[str]]:
-    """Run a Python module; yield its output up to the line with `until`. SIGTERM ends it."""
+    """Run a Python module; yield its output up to the line with `until`. SIGTERM ends it.
+
+    Afterwards, the list has the rest of the output, too.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", *command],
         stdin=subprocess.DEVNULL,
@@ -82,7 +85,8 @@ def running(*command: str, until: str) -> Iterator[list[str]]:
             late.cancel()
             process.terminate()
             try:
-                process.wait(10)
+                rest, _ = process.communicate(timeout=10)
+                lines += rest.splitlines(keepends=True)
             finally:
                 process.kill()
 
@@ -174,9 +178,8 @@ def test_gdb_stops_at_a_function_and_shows_its_caller(board: Served, loaded: Ima
 @pytest.mark.parametrize(
     ("options", "target"),
     [
-        (["stm32f429xi"], "virtual-stm32"),
-        (["stm32l475xg"], "virtual-stm32l475"),
-        (["nrf52840"], "virtual-nrf52840"),
+        (["stm32f429xi", "--uart=all"], "nucleo-f429zi"),
+        (["nrf91"], "virtual-nrf91"),
         (["stm32f429xi", "--uart=usart3"], ""),
         (["nrf52840", "--boot=0x10000"], ""),
     ],
@@ -189,9 +192,51 @@ def test_the_command_that_serve_prints_runs_a_model(
         commands = [line for line in lines if line.startswith("harness ")]
         assert len(commands) == bool(target)
         for command in commands:
-            assert f"--target={target} " in command
+            assert f"--target={target}\n" in command
             _, *arguments = shlex.split(command)
             assert main(arguments) == ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    ("chip", "target", "uart"),
+    [
+        ("stm32f429xi", "nucleo-f429zi", "USART3"),
+        ("stm32l475xg", "b-l475e-iot01a", "USART1"),
+        ("nrf52840", "nrf52840-dk", "UARTE0"),
+    ],
+)
+def test_a_served_board_is_found_by_the_target_of_the_real_board(
+    chip: str,
+    target: str,
+    uart: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As one that is plugged in, by its name and with its UART; it says what its counter counts."""
+    few_digits(tmp_path, monkeypatch)
+    alone = tmp_path_factory.mktemp("v")  # short: it is a part of the paths of sockets
+    alone.chmod(0o700)
+    monkeypatch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(alone))
+    with running("harness", "virtual", "serve", chip, until="Ctrl-C ends it") as lines:
+        words = dict(line.split() for line in lines[1:4])
+        assert words["uart"] == uart
+        assert main(["run", f"--target={target}", "--model=digits"]) == ExitCode.PASSED
+    assert f"it runs on the virtual board {words['probe']}" in capsys.readouterr().err
+    (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
+    assert record.target.version.endswith(f"virtual probe {words['probe']}")
+    assert record.numbers["instructions_median"].kind == "exact"
+    assert "cycles_median" not in record.numbers
+
+
+def test_a_uart_that_is_not_on_the_serial_port_is_named(image: Image) -> None:
+    """The image of the NUCLEO sends on USART3."""
+    serve = ("harness", "virtual", "serve", "stm32f429xi", "--uart=usart1", "--serial=deaf")
+    with running(*serve, until="Ctrl-C ends it") as lines:
+        pyocd("load", "-u", "deaf", str(image.elf.path))
+    (named,) = [line for line in lines if " sends, " in line]
+    assert named == "USART3 sends, but USART1 is on the serial port; --uart=USART3 connects it\n"
 
 
 def few_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,5 +106,6 @@ def nrf52840(options: ChipOptions) -> Chip:
         peripherals.pins,
         "P0.13",
         protection,
+        "UARTE0",
         {1: ControlAp(controller, core, lambda: int(not protection.locked))},
     )

@@ -146,6 +146,7 @@ def nrf91(options: ChipOptions) -> Chip:
         pins,
         "P0.02",
         protection,
+        "UARTE0",
         {3: _APB_AP, 4: ControlAp(controller, core, lambda: protection.status)},
         DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE, target=0x1009_0289),
     )

@@ -51,6 +51,7 @@ def stm32f429xi(options: ChipOptions) -> Chip:
             lines=91,
             priority_bits=4,
             rom=rom(0x419, stm32.ST),
+            bit_band=True,
         ),
         portable=options.portable,
         boot=options.boot,
@@ -68,4 +69,5 @@ def stm32f429xi(options: ChipOptions) -> Chip:
     core.reset_hooks += [window.reset for window in windows]
     uarts = {"USART1": usart1, "USART3": usart3}
     board = "NUCLEO-F429ZI (virtual)"
-    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)
+    # UM1974, "USART communication": the ST-LINK's port is on PD8 and PD9.
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller, "USART3")

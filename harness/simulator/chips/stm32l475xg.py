@@ -45,6 +45,7 @@ def stm32l475xg(options: ChipOptions) -> Chip:
             lines=82,
             priority_bits=4,
             rom=rom(0x415, stm32.ST),
+            bit_band=True,
         ),
         portable=options.portable,
         boot=options.boot,
@@ -61,4 +62,5 @@ def stm32l475xg(options: ChipOptions) -> Chip:
     core.reset_hooks += [window.reset for window in windows]
     board = "B-L475E-IOT01A (virtual)"
     uarts = {"USART1": usart1}
-    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller)
+    # UM2153: the ST-LINK's port is on PB6 and PB7.
+    return Chip(_NAME, board, core, controller, uarts, pins, "PB0", controller, "USART1")
