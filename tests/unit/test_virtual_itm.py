@@ -70,8 +70,8 @@ def test_the_lock() -> None:
     assert unit.itm.read(TER) == 0
     unit.itm.write(LAR, KEY)
     unit.itm.write(TER, 1)
-    unit.itm.write_narrow(TPR + 1, 1, 0x0F)
-    assert (unit.itm.read(LSR), unit.itm.read(TER), unit.itm.read(TPR)) == (1, 1, 0xF00)
+    unit.itm.write_narrow(TPR, 1, 0x0F)
+    assert (unit.itm.read(LSR), unit.itm.read(TER), unit.itm.read(TPR)) == (1, 1, 0x0F)
     unit.itm.write(LAR, 1)
     unit.itm.write(TER, 2)
     assert (unit.itm.read(LSR), unit.itm.read(TER)) == (3, 1)
