@@ -147,7 +147,7 @@ class Executor:
             if not self.bus.is_mapped(address):
                 self._emulator.map_zeros(address & -_PAGE, _PAGE)
             stop = self.step()
-            if stop.reason in (Reason.LOAD, Reason.LATE_STORE):
+            if stop.reason in (Reason.LOAD, Reason.STORE, Reason.LATE_STORE):
                 address = stop.address  # the instruction accesses another page, too
         for page in pages:
             if not self.bus.is_mapped(page):
