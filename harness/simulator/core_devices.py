@@ -65,7 +65,7 @@ class CoreDevices:
             float_allowed=executor.allow_float,
             trap=executor.trap,
         )
-        self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
+        self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)
         self.debug.trace_changed = self.dwt.trace_changed
         fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
         self.swo = Swo()
