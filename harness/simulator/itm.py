@@ -70,9 +70,8 @@ class Itm:
         """Write `size` bytes; those to a stimulus port become a packet of this size."""
         port = offset // 4
         if port >= _PORTS:
-            shift = 8 * (offset & 3)
-            kept = self.peek(offset & ~3) & ~(((1 << 8 * size) - 1) << shift)
-            self.write(offset & ~3, kept | value << shift)
+            kept = self.peek(offset) & ~((1 << 8 * size) - 1)
+            self.write(offset, kept | value)
         elif self._enabled(port):
             data = value.to_bytes(4, "little")[:size]
             packet = bytes([port << 3 | _SIZE_CODES[size]]) + data

@@ -15,9 +15,9 @@ ROM_TABLE = BASE + 0xF_F000
 
 
 def window() -> Window:
-    """Return the window without devices; DWT and SCS need the exact instruction count."""
+    """Return the window without devices; all its pages are exact, and check the privilege."""
     result = Window(BASE, _SIZE, shift=12)
-    result.exact = {_DWT, _SCS}
+    result.exact = set(range(BASE, BASE + _SIZE, _PAGE))
     return result
 
 
@@ -35,10 +35,12 @@ def add_devices(
     `parts` identify SCS, DWT, FPB, ITM and TPIU, in this order; a core without the last ones has
     fewer parts.
     """
-    devices = (control, dwt, fpb, itm, Tpiu())
+    devices: tuple[Device, ...] = (control, dwt, fpb, itm, Tpiu())
     bases = (_SCS, _DWT, _FPB, _ITM, _TPIU)[: len(parts)]
     for base, part, device in zip(bases, parts, devices, strict=False):
-        narrow = itm.write_narrow if device is itm else None
-        bus.add(base, coresight.Component(part, device), size=_PAGE, narrow=narrow)
+        if device is itm:
+            bus.add(base, coresight.NarrowComponent(part, itm), size=_PAGE)
+        else:
+            bus.add(base, coresight.Component(part, device), size=_PAGE)
     table = coresight.rom_table(ROM_TABLE, bases)
     bus.add(ROM_TABLE, coresight.Component(rom, table), size=_PAGE)
