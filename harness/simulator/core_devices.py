@@ -86,7 +86,11 @@ class CoreDevices:
         fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
         self.swo = Swo()
         itm = Itm(
-            lambda: self.debug.traced, clock.ticks, self.swo.send, locks=kind.debug_version == 1
+            lambda: self.debug.traced,
+            executor.is_privileged,
+            clock.ticks,
+            self.swo.send,
+            locks=kind.debug_version == 1,
         )
         private_bus.add_devices(window, self.control, self.dwt, fpb, itm, kind.parts, design.rom)
 
