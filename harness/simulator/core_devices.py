@@ -83,7 +83,12 @@ class CoreDevices:
         )
         self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)
         self.debug.trace_changed = self.dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
+        fpb = Fpb(
+            executor.set_breakpoints,
+            kind.breakpoints,
+            kind.debug_version,
+            literals=kind.literals,
+        )
         self.swo = Swo()
         itm = Itm(
             lambda: self.debug.traced,
