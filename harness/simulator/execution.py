@@ -210,6 +210,10 @@ class Executor:
         """From now on, check the privilege of accesses to the private peripheral bus."""
         self._violations.may_be_unprivileged = True
 
+    def is_privileged(self) -> bool:
+        """Return whether an access to a device is privileged; a debugger's always is."""
+        return not self._running or self._violations.is_privileged()
+
     def open_trigger(self, opened: bool) -> None:
         """Set whether unprivileged code can write STIR."""
         self._violations.open_trigger = opened
