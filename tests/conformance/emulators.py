@@ -25,38 +25,49 @@ from harness.target.target_file import Renode
 from tests.support.models import ROOT
 from tests.support.pyocd_sessions import session
 
-_PATIENCE = 3.0  # seconds between two characters; a case takes milliseconds
-_END = 2.0  # seconds for an emulator to end after its line has
+_PATIENCE = 5.0  # seconds without a character; a case takes milliseconds
+_LOOK = 0.3  # seconds after which a silent emulator is asked how it stands
 _CHUNK = 1 << 12
+_LOCKED = "locks up"
+_STOPPED = "stops the core"
+_ABORT = b"CPU abort"  # in Renode's log
+HANGS = "hangs"
+"""How a case is shown from which an emulator does not come back, for no reason that it says."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The device's serial line: a descriptor, and how the emulator ended or stands."""
+    """The device's serial line: a descriptor, and why the device says no more; empty if it may."""
 
     descriptor: int
-    end: Callable[[], str]
+    why_silent: Callable[[], str]
 
     def send(self, data: bytes) -> None:
         """Send `data` to the device."""
         os.write(self.descriptor, data)
 
     def lines(self) -> Iterator[str]:
-        """Yield what the device prints, line by line, until it is silent; the last may be torn."""
+        """Yield what the device prints, line by line; at last what it began, and how it stands."""
         text = b""
         limit = time.monotonic() + _PATIENCE
-        while select.select([self.descriptor], [], [], max(limit - time.monotonic(), 0))[0]:
-            try:
-                data = os.read(self.descriptor, _CHUNK)
-            except OSError:  # the other end of a pseudo-terminal has been closed
+        while True:
+            if select.select([self.descriptor], [], [], _LOOK)[0]:
+                data = self._read()
+                if not data:
+                    break
+                *whole, text = (text + data.replace(b"\r", b"")).split(b"\n")
+                for line in whole:
+                    yield line.decode("ascii", "replace")
+                limit = time.monotonic() + _PATIENCE
+            elif self.why_silent() or time.monotonic() > limit:
                 break
-            if not data:
-                break
-            *whole, text = (text + data.replace(b"\r", b"")).split(b"\n")
-            for line in whole:
-                yield line.decode("ascii", "replace")
-            limit = time.monotonic() + _PATIENCE
-        yield text.decode("ascii", "replace")
+        yield f"{text.decode('ascii', 'replace')} {self.why_silent() or HANGS}"
+
+    def _read(self) -> bytes:
+        try:
+            return os.read(self.descriptor, _CHUNK)
+        except OSError:  # the other end of a pseudo-terminal has been closed
+            return b""
 
 
 @contextmanager
@@ -69,7 +80,7 @@ def _simulator(elf: Path, scratch: Path) -> Iterator[Line]:
         with session(board, resume_on_disconnect=True) as opened:
             FileProgrammer(opened).program(str(elf))
             opened.target.reset_and_halt()
-        yield Line(port.fileno(), lambda: "locks up" if board.status()["lockup"] else "hangs")
+        yield Line(port.fileno(), lambda: _LOCKED if board.status()["lockup"] else "")
 
 
 @contextmanager
@@ -83,13 +94,13 @@ def _qemu(elf: Path, scratch: Path) -> Iterator[Line]:
         process = OwnedProcess(command, output, descriptors=[theirs.fileno()])
         theirs.close()
 
-        def end() -> str:
-            if not process.wait(_END):
-                return "hangs"
-            return "locks up" if b"Lockup" in log.read_bytes() else "ends"
+        def why_silent() -> str:
+            if process.poll() is None:
+                return ""
+            return _LOCKED if b"Lockup" in log.read_bytes() else "ends"
 
         try:
-            yield Line(ours.fileno(), end)
+            yield Line(ours.fileno(), why_silent)
         finally:
             process.stop()
 
@@ -106,7 +117,7 @@ def _renode(elf: Path, scratch: Path) -> Iterator[Line]:
         line = machine.connect(process.monitor, target, target.board, process.scratch)
         machine.load(process.monitor, target, target.board, Elf(elf))
         process.monitor.command("start")
-        yield Line(line, lambda: "hangs")
+        yield Line(line, lambda: _STOPPED if _ABORT in log.read_bytes() else "")
     finally:
         if line is not None:
             os.close(line)
