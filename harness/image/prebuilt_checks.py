@@ -11,6 +11,7 @@ from harness.target.flash_security import security_fault
 from harness.target.target_file import Target
 
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
+_TABLE = 128  # VTOR takes no more of the address: Armv7-M ARM, B3.2.5
 
 
 def check_firmware(elf: Elf, target: Target) -> None:
@@ -95,25 +96,22 @@ def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
 
 
 def _check_vectors(elf: Elf, target: Target) -> None:
-    """Check that there is a vector table: a stack pointer and a reset handler.
+    """Check that the program begins with a vector table: a stack pointer and a reset handler.
 
-    Flash begins with it. An image in RAM may name another place, since the probe starts it.
+    With a bootloader it begins somewhere in flash. An image in RAM may name another place, since
+    the probe starts it.
     """
-    flash = target.memory.flash
-    address = elf.vector_table(target.load_region.origin) if target.load == "ram" else flash.origin
+    flash, address = target.memory.flash, elf.vector_table(target.load_region)
     vectors = elf.read(address, _VECTORS.size)
     stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
-    if not reset & 1 or elf.read(reset & ~1, 2) is None or stack in flash or stack % 4 or not stack:
+    wrong = stack in flash or stack % 4 or not stack
+    if wrong or address % _TABLE or not reset & 1 or elf.read(reset & ~1, 2) is None:
         raise InputError(
-            f"there is no vector table at {address:#010x}, where {target.name} starts: "
-            + (
-                f"the first words are {stack:#010x} and {reset:#010x}"
-                if vectors
-                else "the ELF loads nothing there"
-            ),
+            f"there is no vector table at {address:#010x}, where the program begins: the first "
+            f"words are {stack:#010x} and {reset:#010x}",
             where=str(elf.path),
-            remedy=f"if it is linked for a bootloader, set memory.{target.load} to the start of "
-            "this ELF",
+            remedy="in the linker script, place the vectors (.isr_vector) before everything else, "
+            f"at a multiple of {_TABLE}",
         )
 
 

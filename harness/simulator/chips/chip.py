@@ -76,7 +76,8 @@ class ReadProtection(Protocol):
 class Chip:
     """A chip; `trigger` is the firmware's trigger pin.
 
-    `debug_ids` replaces what identifies its core's debug port.
+    `serial_port` is the UART that the board connects to the serial port of its debug probe; it is
+    empty if none is. `debug_ids` replaces what identifies its core's debug port.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Chip:
     pins: Pins
     trigger: str
     protection: ReadProtection
+    serial_port: str = ""
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
     debug_ids: DebugIds | None = None
 
