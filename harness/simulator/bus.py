@@ -22,11 +22,7 @@ class BusError(Exception):
 
 
 class Device(Protocol):
-    """A peripheral: 32-bit registers at byte offsets that are multiples of four.
-
-    If the size of a write matters to it, it has a function `write_narrow(offset, size, value)` for
-    1 or 2 bytes at the start of a register. Otherwise they are merged into what `peek` returns.
-    """
+    """A peripheral: 32-bit registers at byte offsets that are multiples of four."""
 
     def read(self, offset: int) -> int:
         """Return the register; reading may have side effects, as on the chip."""
@@ -108,10 +104,13 @@ class AliasRegion(Protocol):
 class Window:
     """A range of bus addresses for devices.
 
-    `add` places a device; it takes a multiple of `1 << shift` bytes. A word without a device keeps
-    what is written to it; in a `strict` window, nothing responds there. `exact` contains the pages
-    of the devices that need the exact instruction count, and of those with empty places: only
-    there can the core's access to an empty place fault. Elsewhere, it reads as zero.
+    `add` places a device; it takes a multiple of `1 << shift` bytes. A device whose narrow writes
+    are not those of a part of a register has a function for them: `narrow(offset, size, value)`.
+
+    A word without a device keeps what is written to it; in a `strict` window, nothing responds
+    there. `exact` contains the pages of the devices that need the exact instruction count, and of
+    those with empty places: only there can the core's access to an empty place fault. Elsewhere,
+    it reads as zero.
     """
 
     PAGE = 0x1000
@@ -126,13 +125,20 @@ class Window:
         self._narrow: dict[int, Callable[[int, int, int], None]] = {}
         self._plain: dict[int, int] = {}
 
-    def add(self, base: int, device: Device, *, size: int = 0x400, exact: bool = False) -> None:
+    def add(
+        self,
+        base: int,
+        device: Device,
+        *,
+        size: int = 0x400,
+        exact: bool = False,
+        narrow: Callable[[int, int, int], None] | None = None,
+    ) -> None:
         """Place `device` at bus address `base`."""
         places = range(base >> self._shift, (base + size - 1 >> self._shift) + 1)
         self._devices.update(dict.fromkeys(places, (device, base)))
-        write_narrow = getattr(device, "write_narrow", None)
-        if write_narrow is not None:
-            self._narrow.update(dict.fromkeys(places, write_narrow))
+        if narrow is not None:
+            self._narrow.update(dict.fromkeys(places, narrow))
         if exact:
             self.exact.add(base & ~(self.PAGE - 1))
 
@@ -170,8 +176,8 @@ class Window:
         offset = (address & ~3) - base
         if size != WORD:
             narrow = self._narrow.get(address >> self._shift)
-            if narrow is not None and not address & 3:
-                narrow(offset, size, value & ((1 << 8 * size) - 1))
+            if narrow is not None:
+                narrow(address - base, size, value)
                 return
             value = _merge(device.peek(offset), address, size, value)
         device.write(offset, value & MASK32)
@@ -253,6 +259,10 @@ class Bus:
             return True
         region = self._find(address)
         return region is not None and region.answers(address)
+
+    def is_mapped(self, address: int) -> bool:
+        """Return whether memory, or a region of devices or aliases, contains `address`."""
+        return self.memory(address, 1) is not None or self._find(address) is not None
 
     def refuses(self, address: int) -> bool:
         """Return whether `address` is in a window or an alias that does not answer there."""

@@ -70,10 +70,10 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
+        self.swo = self._devices.swo
+        self.mpu = self._devices.mpu
         self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
-        self._stop_handler = StopHandler(
-            self.executor, self.nvic, self.control, self.debug, self._halt, design
-        )
+        self._stop_handler = StopHandler(self.executor, self._devices, self._halt, design)
         self._exceptions = self._stop_handler.exceptions
         self.lock_up = self._exceptions.lock_up
         self._polling = PollingDetector(self.executor, memories, self._ticks_left)
@@ -247,6 +247,7 @@ class Core:
             self._exceptions.take_due()
             if not self._may_execute():
                 return
+        self._exceptions.follow_priority()
         if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
             self._step_for_monitor()
             return
@@ -297,11 +298,11 @@ class Core:
         self._reset_wanted = False
         self.halted = self.sleeping = False
         self._stop_handler.reset()
+        registers = self.executor.registers
+        registers.reset()
         self._devices.reset()
         for hook in self.reset_hooks:
             hook()
-        registers = self.executor.registers
-        registers.reset()
         if self._boot is not None:
             self.control.write(scs.VTOR, self._boot)
         vectors = self._vectors if self._boot is None else self._boot

@@ -1,6 +1,6 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Sequence, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -23,14 +23,13 @@ class Access:
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map the ranges of its exact pages separately and without permissions."""
+    """Map `window`; map its exact pages separately and without permissions."""
     start = window.base
-    while start < window.base + window.size:
-        exact, end = start in window.exact, start
-        while end < window.base + window.size and (end in window.exact) == exact:
-            end += Window.PAGE
-        (_map_exact if exact else _map)(emulator, window, start, end - start, access)
-        start = end
+    for pages in _runs(sorted(window.exact)):
+        _map(emulator, window, start, pages.start - start, access)
+        _map_exact(emulator, window, pages.start, len(pages), access)
+        start = pages.stop
+    _map(emulator, window, start, window.base + window.size - start, access)
 
 
 def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
@@ -45,6 +44,17 @@ def _map_exact(
     emulator.forbid(base, size)
 
 
+def _runs(pages: Sequence[int]) -> list[range]:
+    """Return the ranges of addresses of successive pages."""
+    runs: list[range] = []
+    for page in pages:
+        if runs and runs[-1].stop == page:
+            runs[-1] = range(runs[-1].start, page + Window.PAGE)
+        else:
+            runs.append(range(page, page + Window.PAGE))
+    return runs
+
+
 def _map(
     emulator: Emulator,
     window: Window | AliasRegion,
@@ -54,6 +64,8 @@ def _map(
     *,
     exact: bool = False,
 ) -> None:
+    if size <= 0:
+        return
     repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
