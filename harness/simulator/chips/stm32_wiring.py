@@ -46,8 +46,8 @@ class Block:
 class Wiring:
     """What the blocks of the chip with `core` have in common.
 
-    DMA requests have names such as "USART1_RX". `triggers` are called when the update of the timer
-    is its trigger output. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
+    DMA requests have names such as "USART1_RX". `triggers` are called by the trigger output of the
+    timer with this name. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
     """
 
     def __init__(self, core: Core, design: RccDesign) -> None:
