@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from unicorn import unicorn_const
 
-from harness.simulator.bus import Bus, BusError
+from harness.simulator.bus import Bus, BusError, Memory
 from harness.simulator.emulator import AccessHook, Emulator
 from harness.simulator.flash_stores import FlashStores
 from harness.simulator.it_repair import IT_STATE
@@ -26,8 +26,8 @@ _NPRIV, _HANDLER = 1, 0x1FF  # of CONTROL and xPSR
 class Violations:
     """Handles Unicorn's hooks for accesses that memory itself does not allow.
 
-    `written` is called after a store to flash, `interrupt` if it needs a correction, and `failed`
-    with an exception, which must not propagate into Unicorn.
+    `written` is called after a store to flash, and `failed` with an exception, which must not
+    propagate into Unicorn.
     """
 
     def __init__(
@@ -36,7 +36,6 @@ class Violations:
         bus: Bus,
         *,
         written: Callable[[int, int], None],
-        interrupt: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self.exact_pc: int | None = None
@@ -58,7 +57,6 @@ class Violations:
         self._registers = emulator.registers
         self._bus = bus
         self._written = written
-        self._interrupt = interrupt
         self._failed = failed
         add = emulator.add_hook
         add(unicorn_const.UC_HOOK_MEM_UNMAPPED, AccessHook(self._on_unmapped))
@@ -92,24 +90,31 @@ class Violations:
         if self._is_refused(address) and not opened:
             self.aborts.abort(address)
             return False
-        self._note_exact_pc()
         found = self._bus.memory(address, size)
         if found is not None:
-            value &= (1 << 8 * size) - 1
-            try:
-                if self.stores.store(found[0], found[1], size, value):
-                    self._interrupt()
-                self._written(address, size)
-            except BusError:
-                self.address = address
-                if not self.ignores_errors:
-                    return False
-                self.stores.keep(found[0], found[1], size)
-            except Exception as error:
-                self._failed(error)
-            self.exact_pc = None
+            return self._on_flash_write(address, size, value & ((1 << 8 * size) - 1), *found)
+        self._note_exact_pc()
         self.address = address
         return self.ignores_errors or not self._bus.refuses(address)
+
+    def _on_flash_write(
+        self, address: int, size: int, value: int, memory: Memory, offset: int
+    ) -> bool:
+        try:
+            if self.stores.store(self._registers.read(PC), memory, offset, size, value):
+                self.aborts.abort(address)  # with the IT state, to repeat the instruction
+                return False
+            self._written(address, size)
+        except BusError:
+            self.address = address
+            self._clear_it()
+            if not self.ignores_errors:
+                return False
+            self.stores.keep(memory, offset, size)
+        except Exception as error:
+            self._failed(error)
+        self._clear_it()
+        return True
 
     def _is_refused(self, address: int) -> bool:
         """Return whether the privilege does not suffice, or a store was aborted."""
