@@ -8,8 +8,6 @@ from harness.simulator.clock import Clock
 from harness.simulator.line_faults import Disturbance, Harm, LineFault
 from harness.simulator.nvic import Nvic
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
-from harness.simulator.peripherals.stm32_timer import Stm32Timer
-from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
 from tests.support.assembly_bench import running
 
 RAM = 0x2000_0000
@@ -27,76 +25,10 @@ class Wire:
         self.level = level
 
 
-def test_usart_v1() -> None:
-    wire = Wire()
-    usart = UsartV1(wire.drive)
-    usart.transmit = wire.sent.append
-    usart.receive(b"lost")
-    usart.write(0x04, ord("-"))
-    usart.write(0x0C, 1 << 13 | 1 << 5 | 3 << 2)
-    assert not wire.level
-    usart.receive(b"ab")
-    assert wire.level
-    assert usart.read(0x00) == 0xE0
-    assert usart.read(0x04) == ord("a")
-    assert wire.level
-    assert usart.read(0x04) == ord("b")
-    assert not wire.level
-    assert usart.read(0x00) == 0xC0
-    usart.write(0x04, ord("x"))
-    assert wire.sent == b"x"
-    usart.write(0x00, 0)
-    assert usart.read(0x00) == 0x80  # TC cleared
-    usart.write(0x0C, 1 << 13 | 1 << 7)
-    assert wire.level  # TXE
-
-
-def test_usart_v2() -> None:
-    wire = Wire()
-    usart = UsartV2(wire.drive)
-    usart.transmit = wire.sent.append
-    usart.write(0x00, 1 << 5 | 3 << 2 | 1)
-    assert usart.read(0x1C) == 0x6000C0
-    usart.receive(b"ab")
-    assert wire.level
-    assert usart.read(0x24) == ord("a")
-    usart.write(0x18, 1 << 3)
-    assert not wire.level
-    usart.write(0x20, 1 << 6)
-    assert usart.read(0x1C) == 0x600080
-    usart.write(0x28, ord("x"))
-    assert wire.sent == b"x"
-
-
 class Now:
     def __init__(self) -> None:
         self.ticks = 0
         self.wire = Wire()
-
-
-def test_stm32_timer() -> None:
-    now = Now()
-    timer = Stm32Timer(Clock(16_000_000, lambda: now.ticks), now.wire.drive, lambda: None, bits=32)
-    timer.write(0x28, 3)  # PSC
-    timer.write(0x2C, 9)
-    timer.write(0x14, 1)  # UG takes them over
-    assert timer.read(0x10) == 1
-    timer.write(0x10, 0)
-    timer.write(0x0C, 1)
-    timer.write(0x00, 1)
-    assert timer.deadline() == 40
-    now.ticks = 39
-    assert timer.read(0x24) == 9
-    assert not now.wire.level
-    now.ticks = 45
-    assert timer.read(0x24) == 1
-    assert now.wire.level
-    timer.write(0x10, 0)
-    assert not now.wire.level
-    now.ticks = 415
-    assert timer.read(0x24) == 3
-    timer.write(0x24, 7)
-    assert timer.read(0x24) == 7
 
 
 def test_ready_bits_follow() -> None:

@@ -84,7 +84,7 @@ class Nrf52840Peripherals:
         core.reset_hooks += [self._note_reset, apb.reset, ahb.reset]
 
     def _note_reset(self) -> None:
-        self.power.note_reset(by_pin=self._core.reset_by_pin)
+        self.power.note_reset(by_pin=self._core.held_in_reset)
 
     def _peripherals(self) -> Iterator[tuple[int, NrfPeripheral]]:
         """Yield the ID and the peripheral, of those with tasks and events."""

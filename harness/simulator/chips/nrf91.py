@@ -133,7 +133,7 @@ def nrf91(options: ChipOptions) -> Chip:
             window.add(at, device, size=0x1000)
     protection = _Protection(user)
     core.reset_hooks += [
-        lambda: power.note_reset(by_pin=core.reset_by_pin),
+        lambda: power.note_reset(by_pin=core.held_in_reset),
         *(window.reset for window in windows),
         protection.load,
     ]
