@@ -10,6 +10,7 @@ from unicorn import arm_const
 
 from harness.simulator import nvic_registers, scs, systick
 from harness.simulator.coresight import DebugIds, Part, component
+from harness.simulator.mpu import Mpu, MpuV7, MpuV8
 from harness.simulator.private_bus import ROM_TABLE
 from harness.simulator.scs import ControlRegisters
 
@@ -20,8 +21,9 @@ class CoreType:
 
     `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
     the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
-    breakpoint unit and ITM, in this order; a core without ITM has three. `debug_ids` can be
-    replaced by a chip's own.
+    breakpoint unit, ITM and TPIU, in this order; a core without the last ones has fewer.
+    `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU with this number of
+    `regions`. Without a `write_buffer`, all faults of stores are precise.
     """
 
     model: int
@@ -32,6 +34,9 @@ class CoreType:
     debug_version: int
     parts: tuple[Part, ...]
     debug_ids: DebugIds
+    mpu: type[Mpu] | None = None
+    regions: int = 0
+    write_buffer: bool = True
     cycle_counter: bool = True
     security_extension: bool = False
 
@@ -43,9 +48,9 @@ CORTEX_M0PLUS = CoreType(
     registers=ControlRegisters(
         fixed={scs.CPUID: 0x410C_C601, scs.CCR: scs.CCR_STKALIGN | scs.CCR_UNALIGN_TRP},  # r0p1
         after_reset={},
-        writable={scs.VTOR: _VTOR, scs.AIRCR: 0xFFFF_0006, scs.SCR: _SCR, scs.SHCSR: 0},
+        writable={scs.VTOR: _VTOR, scs.AIRCR: 0xFFFF_0006, scs.SCR: _SCR},
         present={
-            *(scs.CPUID, scs.VTOR, scs.AIRCR, scs.SCR, scs.CCR, scs.SHCSR, scs.DFSR),
+            *(scs.CPUID, scs.VTOR, scs.AIRCR, scs.SCR, scs.CCR, scs.DFSR),
             *range(scs.DHCSR, scs.DEMCR + 4, 4),
             *systick.OFFSETS,
             *nvic_registers.BASELINE_OFFSETS,
@@ -57,6 +62,7 @@ CORTEX_M0PLUS = CoreType(
     debug_version=1,
     parts=(Part(0x008), Part(0x00A), Part(0x00B)),
     debug_ids=DebugIds(0x0BC1_1477, 0x0477_0031, ROM_TABLE),
+    write_buffer=False,
     cycle_counter=False,
 )
 
@@ -78,12 +84,13 @@ CORTEX_M4F = CoreType(
             scs.MVFR0: 0x1011_0021,
             scs.MVFR1: 0x1100_0011,
         },
-        after_reset={scs.CCR: scs.CCR_STKALIGN, scs.FPCCR: 0xC000_0000},
+        after_reset={scs.CCR: scs.CCR_STKALIGN},
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
+            scs.ACTLR: 0x307,
             scs.CCR: 0x31B,
-            scs.SHCSR: 7 << 16,
+            nvic_registers.SHCSR: 0x7_FD8B,
             scs.CPACR: _CPACR,
         },
     ),
@@ -91,8 +98,13 @@ CORTEX_M4F = CoreType(
     breakpoints=6,
     comparators=4,
     debug_version=1,
-    parts=(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
+    parts=(
+        *(Part(0x00C), Part(0x002), Part(0x003), Part(0x001)),
+        component(0x9A1, 0, device_type=0x11),
+    ),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
+    mpu=MpuV7,
+    regions=8,
 )
 
 _PART_M33 = 0xD21
@@ -117,12 +129,12 @@ CORTEX_M33 = CoreType(
             scs.MVFR1: 0x1100_0011,
             scs.MVFR2: 0x0000_0040,
         },
-        after_reset={scs.CCR: scs.CCR_STKALIGN | 1, scs.FPCCR: 0xC000_0004},
+        after_reset={scs.CCR: scs.CCR_STKALIGN | 1},
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
             scs.CCR: 0x71B,
-            scs.SHCSR: 0xF << 16,
+            nvic_registers.SHCSR: 0xF_FD8B,
             scs.CPACR: _CPACR,
         },
     ),
@@ -137,5 +149,7 @@ CORTEX_M33 = CoreType(
         component(_PART_M33, 0x1A01, device_type=0x43),
     ),
     debug_ids=DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE),
+    mpu=MpuV8,
+    regions=16,
     security_extension=True,
 )

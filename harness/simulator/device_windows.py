@@ -1,9 +1,10 @@
 """Device windows in the emulator's address space."""
 
 from collections.abc import Callable, Sized
+from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.simulator.bus import AliasRegion, Window
+from harness.simulator.bus import AliasRegion, BusError, Window
 from harness.simulator.emulator import Emulator
 
 
@@ -22,13 +23,14 @@ class Access:
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map each of its exact pages separately and without permissions."""
+    """Map `window`; map the ranges of its exact pages separately and without permissions."""
     start = window.base
-    for page in sorted(window.exact):
-        _map(emulator, window, start, page - start, access)
-        _map_exact(emulator, window, page, Window.PAGE, access)
-        start = page + Window.PAGE
-    _map(emulator, window, start, window.base + window.size - start, access)
+    while start < window.base + window.size:
+        exact, end = start in window.exact, start
+        while end < window.base + window.size and (end in window.exact) == exact:
+            end += Window.PAGE
+        (_map_exact if exact else _map)(emulator, window, start, end - start, access)
+        start = end
 
 
 def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
@@ -52,8 +54,6 @@ def _map(
     *,
     exact: bool = False,
 ) -> None:
-    if size <= 0:
-        return
     repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
@@ -61,6 +61,8 @@ def _map(
             repair()
         try:
             return window.read(base + offset, width)
+        except BusError:  # an empty place in a page without exact devices: see Window
+            return 0
         except Exception as error:  # kept: see Access
             failed(error)
             return 0
@@ -72,7 +74,8 @@ def _map(
         if repairs:
             repair()
         try:
-            window.write(base + offset, width, value)
+            with suppress(BusError):
+                window.write(base + offset, width, value)
         except Exception as error:  # kept: see Access
             failed(error)
         finally:

@@ -14,7 +14,7 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from unicorn import unicorn_const
@@ -22,7 +22,7 @@ from unicorn import unicorn_const
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
-from harness.simulator.bus import Bus
+from harness.simulator.bus import Bus, BusError
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_alias, map_window
@@ -34,6 +34,9 @@ from harness.simulator.violations import Violations
 from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
+_PAGE = 0x400  # Unicorn maps multiples of this
+_FETCH_ABORT, _DATA_ABORT = 3, 4  # QEMU's exceptions
+_FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # of a fault status in the short format
 
 
 class Executor:
@@ -47,10 +50,11 @@ class Executor:
         self, bus: Bus, special: Callable[[Block], bool], model: int, *, portable: bool = False
     ) -> None:
         self.bus = bus
-        self.float_allowed = False
+        self._float_enabled = self._float_stalled = False
         self._special = special
         self._emulator = Emulator(model)
         self.registers = self._emulator.registers
+        self.hidden = self._emulator.hidden
         stop = self._emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
@@ -60,6 +64,7 @@ class Executor:
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = False
+        self._protected = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
         self.watchpoints = Watchpoints(
             self._emulator, lambda address: bool(self._it_state(address)), portable=portable
@@ -128,6 +133,27 @@ class Executor:
         found = self.bus.memory(pc, 2)
         return 1 if found is None else 1 + it_length(found[0].value(found[1], 2))
 
+    @property
+    def in_it_block(self) -> bool:
+        """Whether the last store that failed was conditional, and its block has run to the end."""
+        return self._violations.in_it_block
+
+    def pass_access(self, address: int) -> None:
+        """Execute the instruction at `pc` as if there were memory at `address`, where none is."""
+        pages: set[int] = set()
+        self._violations.ignores_errors = True
+        while address & -_PAGE not in pages:
+            pages.add(address & -_PAGE)
+            if not self.bus.is_mapped(address):
+                self._emulator.map_zeros(address & -_PAGE, _PAGE)
+            stop = self.step()
+            if stop.reason in (Reason.LOAD, Reason.LATE_STORE):
+                address = stop.address  # the instruction accesses another page, too
+        for page in pages:
+            if not self.bus.is_mapped(page):
+                self._emulator.unmap(page, _PAGE)
+        self._violations.ignores_errors = False
+
     def set_breakpoints(self, addresses: set[int]) -> None:
         """From now on, stop before the instructions at `addresses`, and at no others.
 
@@ -149,11 +175,53 @@ class Executor:
         """Return the number of instructions before `offset` in the block at `start`."""
         return self._blocks.position(start, start + offset)
 
-    def allow_float(self, allowed: bool) -> None:
-        """Set whether FPU instructions are allowed; if not, they are special."""
-        if allowed != self.float_allowed:
-            self.float_allowed = allowed
+    @property
+    def float_allowed(self) -> bool:
+        """Whether FPU instructions run; if not, they are special."""
+        return self._float_enabled and not self._float_stalled
+
+    def allow_float(self, enabled: bool) -> None:
+        """Set whether CPACR allows FPU instructions."""
+        self._set_float(enabled, self._float_stalled)
+
+    def stall_float(self, stalled: bool) -> None:
+        """Set whether the float context refuses FPU instructions."""
+        self._set_float(self._float_enabled, stalled)
+
+    def _set_float(self, enabled: bool, stalled: bool) -> None:
+        before = self.float_allowed
+        self._float_enabled, self._float_stalled = enabled, stalled
+        if before != self.float_allowed:
             self.counter.forget()
+
+    def protect(self, control: int, regions: Sequence[Sequence[int]]) -> None:
+        """Let the MPU check all accesses from now on, with the value of its CTRL: see `Mpu`."""
+        if not control and not self._protected:
+            return
+        self._protected = bool(control)
+        with self.hidden.changing() as machine:
+            machine.mpu_ctrl[self.hidden.bank] = control
+            for words, values in zip(self.hidden.regions, regions, strict=True):
+                words[:] = list(values)
+        self._emulator.forget_permissions()
+        self.interrupt()
+
+    def check_privilege(self) -> None:
+        """From now on, check the privilege of accesses to the private peripheral bus."""
+        self._violations.may_be_unprivileged = True
+
+    def open_trigger(self, opened: bool) -> None:
+        """Set whether unprivileged code can write STIR."""
+        self._violations.open_trigger = opened
+
+    def make_stores_precise(self, precise: bool) -> None:
+        """Set whether a store to an address without memory faults at once."""
+        self._violations.precise_stores = precise
+
+    def clear_monitor(self) -> None:
+        """Clear the exclusive monitor: the next STREX fails."""
+        with self.hidden.changing():
+            self.hidden.clear_monitor()
 
     def trap(self, unaligned: bool, division: bool) -> None:
         """Set whether all unaligned accesses and all divisions by zero fault (CCR).
@@ -179,7 +247,7 @@ class Executor:
         if self._stale:
             self.flush()
         self._stop = Stop(Reason.LIMIT)
-        self._denials.stop = None
+        self._denials.stop = self._violations.aborts.stop = None
         self.counter.state.block = 0
         error = self._emulate(count)
         while self._denials.checks.retranslate():
@@ -188,7 +256,7 @@ class Executor:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        return self._denials.stop or self._stop_for(error)
+        return self._denials.stop or self._violations.aborts.stop or self._stop_for(error)
 
     def _emulate(self, count: int) -> int:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
@@ -196,6 +264,7 @@ class Executor:
         error = self._emulator.start(self.pc, count)
         self._running = False
         self._violations.leave()
+        self._violations.aborts.take_back()
         self._denials.take_back()
         self.pc = self.registers.read(PC)
         self._violations.stores.correct()
@@ -214,6 +283,8 @@ class Executor:
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
+            if not self.registers.read(XPSR) & _THUMB_STATE:
+                return Stop(Reason.STATE)  # the stop came before the next instruction's fault
             return Stop(Reason.SLEEP) if self._ended_with(WFI) else self._stop
         if error in ACCESS_FAULTS:
             reason = ACCESS_FAULTS[error]
@@ -242,6 +313,8 @@ class Executor:
 
     def _fail(self, error: BaseException) -> None:
         """Keep `error` and stop; `_start` raises it."""
+        if isinstance(error, BusError) and self._violations.ignores_errors:
+            return
         self._failure = error
         self.counter.interrupt()
 
@@ -273,8 +346,19 @@ class Executor:
         self.counter.forget_block(address)
 
     def _on_exception(self, _uc: int, number: int, _data: int) -> None:
-        self._stop = Stop(Reason.EXCEPTION, number)
+        self._stop = self._denied_access(number) or Stop(Reason.EXCEPTION, number)
         self._emulator.stop()
+
+    def _denied_access(self, number: int) -> Stop | None:
+        """Return the reason of an exception of the emulator's MPU or default memory map."""
+        if number == _FETCH_ABORT:
+            return Stop(Reason.DENIED_FETCH)
+        if number != _DATA_ABORT:
+            return None
+        self.hidden.load()
+        fault = self.hidden.fault
+        is_alignment = fault.status & _FAULT_STATUS == _ALIGNMENT
+        return Stop(Reason.UNALIGNED if is_alignment else Reason.DENIED, address=fault.address)
 
     def _on_breakpoint(self) -> None:
         self._stop = Stop(Reason.BREAKPOINT)

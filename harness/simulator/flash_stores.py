@@ -27,6 +27,10 @@ class FlashStores:
         self.corrections.append((memory, offset, size, kept))
         return True
 
+    def keep(self, memory: Memory, offset: int, size: int) -> None:
+        """Let a store have no effect."""
+        self.corrections.append((memory, offset, size, memory.value(offset, size)))
+
     def correct(self) -> None:
         """Write the pending corrections."""
         for memory, offset, size, value in self.corrections:

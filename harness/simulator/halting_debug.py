@@ -195,10 +195,12 @@ class HaltingDebug:
             registers.write(reg.BASEPRI, value >> 8 & 0xFF)
             registers.write(reg.FAULTMASK, value >> 16 & 1)
             registers.write(reg.CONTROL, value >> 24 & 0xF)
+            self._executor.check_privilege()
             registers.refresh()
         elif number in _REGISTERS:
             if number == _XPSR:
                 exception = value & 0x1FF
                 self._nvic.active = [exception] if exception else []
+                self._nvic.current = exception
             registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
             registers.refresh()

@@ -12,16 +12,18 @@ from harness.simulator.thumb_operands import Operand, operand_of
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
-_SEV, _CPSIE = 0xBF40, 0xB660
+_SEV, _CPSIE, _CPSID_F = 0xBF40, 0xB660, 0xB671
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
-_MSR, _COPROCESSOR, _FPU = 0xF380, 0xEC00, 0xA
+_MSR, _CONTROL, _COPROCESSOR, _FPU = 0xF380, 0x14, 0xEC00, 0xA
 
 
 class Special(Enum):
     """An instruction that the emulator alone does not handle correctly."""
 
-    UNMASK = auto()
-    """CPSIE or MSR, which may unmask an interrupt."""
+    MASK = auto()
+    """CPSIE or MSR, which may unmask an interrupt, or an instruction that sets FAULTMASK."""
+    CONTROL = auto()
+    """MSR to CONTROL, which may end the privilege."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
     FLOAT = auto()
@@ -110,8 +112,8 @@ def _special_narrow(code: int) -> Special | None:
         return Special.WAIT_FOR_EVENT
     if code == _SEV:
         return Special.SEND_EVENT
-    if code & 0xFFF0 == _CPSIE:
-        return Special.UNMASK
+    if code & 0xFFF0 == _CPSIE or code & 0xFFF1 == _CPSID_F:
+        return Special.MASK
     return None
 
 
@@ -119,7 +121,7 @@ def _special_wide(first: int, second: int) -> Special | None:
     if first == _WIDE_HINT and second in (_WIDE_WFE, _WIDE_SEV):
         return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
-        return Special.UNMASK
+        return Special.CONTROL if second & 0xFF == _CONTROL else Special.MASK
     # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.
     if first & _COPROCESSOR == _COPROCESSOR and second >> 8 & 0xE == _FPU:
         return Special.FLOAT

@@ -107,6 +107,7 @@ def test_vtor_moves_the_vectors(tmp_path: Path, chip: str) -> None:
         ".inst.w 0xFBB0F0F1  @ udiv",
         ".inst.w 0xF2400101  @ movw",
         "ldr r1, [r4]",
+        "str r1, [r4]",
     ],
 )
 def test_every_fault_of_armv6m_is_a_hard_fault(tmp_path: Path, code: str) -> None:
