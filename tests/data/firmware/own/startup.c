@@ -29,8 +29,9 @@ void Default_Handler(void) {
     }
 }
 
-__attribute__((weak, alias("Default_Handler"))) void PendSV_Handler(void);
-__attribute__((weak, alias("Default_Handler"))) void SysTick_Handler(void);
+/* Only a program with tasks has these. */
+__attribute__((weak)) void PendSV_Handler(void);
+__attribute__((weak)) void SysTick_Handler(void);
 
 typedef union {
     uint32_t *stack;
