@@ -91,7 +91,7 @@ class Elf:
         """Return the address of the vector table of a program that is loaded to `memory`.
 
         A symbol may name it; otherwise the program begins with it. A program for a bootloader
-        begins behind the begin of `memory`.
+        lies higher than `memory.origin`.
         """
         found = self.symbols(_VECTOR_TABLE)
         if found and found[0] in memory:

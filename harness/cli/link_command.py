@@ -47,10 +47,9 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG
     projects = find_projects(folder, _link()) or [unknown_project(_link())]
     for project in projects:
         _print_project(folder, project)
-    if not any(project.system.endswith("Arduino") for project in projects):
-        print("Then the program:\n")
-        for lines in program_lines(folder):
-            _print_lines(lines)
+    program = projects[0].program
+    for lines in program_lines(folder) if program is None else program:
+        _print_lines(lines)
     print("Then build it, and run it with the folder of your model (docs/firmware.md):\n")
     print(f"  harness run --target=TARGET --model=MODEL --elf={folder / projects[0].built}")
     return ExitCode.PASSED

@@ -239,7 +239,7 @@ class Exchange:
             self.boots += 1
             if not expect_boot:
                 raise self.restarted()
-            self.log.restart()  # what it logged before, or another firmware, is not of this start
+            self.log.restart()  # the messages until now are those of an earlier start
         return True
 
 

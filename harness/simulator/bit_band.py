@@ -6,7 +6,7 @@ the size of the access to the alias. Only aligned accesses are bit-band accesses
 
 from harness.simulator.bus import Bus
 
-_SIZE = 0x0200_0000  # of an alias region: 32 bytes for each byte of the target
+_SIZE = 0x0200_0000  # bytes of an alias region, 32 for each byte of its target
 _TARGETS = {0x2200_0000: 0x2000_0000, 0x4200_0000: 0x4000_0000}
 
 

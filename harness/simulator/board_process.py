@@ -115,6 +115,14 @@ class VirtualBoard:
         """Return the edges of output pins: pin, level, and the instruction count."""
         return [tuple(edge) for edge in self._request(Request("edges"))]
 
+    def swo_lines(self) -> list[str]:
+        """Return the lines of text that the firmware has sent over SWO since the last call.
+
+        The board keeps the last 1,000 of them.
+        """
+        result: list[str] = self._request(Request("swo"))
+        return result
+
     def joules(self) -> list[float]:
         """Return the exact energy of each inference in J, which the meter should measure."""
         result: list[float] = self._request(Request("joules"))

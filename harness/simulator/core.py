@@ -4,13 +4,14 @@ The core has a thread of its own. Other threads (debug port, serial line) stop i
 blocks with `stopped`; inside, they may change its state without a further lock.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import bit_band, coresight, halting_debug, nvic, private_bus, scs
+from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
-from harness.simulator.bus import Bus, BusError, Memory, Window
+from harness.simulator.bus import Bus, BusError, Device, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.counting import NEVER
@@ -70,18 +71,19 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
+        self.swo = self._devices.swo
         self.mpu = self._devices.mpu
         self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
         self._stop_handler = StopHandler(self.executor, self._devices, self._halt, design)
         self._exceptions = self._stop_handler.exceptions
         self.lock_up = self._exceptions.lock_up
-        self._polling = PollingDetector(self.executor, memories, self._ticks_left)
+        self._polling = PollingDetector(self.executor, memories, self._seconds_left)
         self._turn = Turn(self.executor.interrupt)
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
         self._thread.start()
 
-    def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
+    def add_vendor_device(self, base: int, device: Device) -> None:
         """Add a device of the chip to the private peripheral bus."""
         self._private_bus.add(base, device, size=0x1000)
 
@@ -161,8 +163,8 @@ class Core:
                 self._held_in_reset = True
                 self.halted = False
             elif not asserted and self._held_in_reset:
-                self._held_in_reset = False
                 self._reset()
+                self._held_in_reset = False
                 if self._halt_wanted:
                     self._halt(halting_debug.DFSR_HALTED)
 
@@ -267,10 +269,12 @@ class Core:
         self.debug.dfsr |= halting_debug.DFSR_HALTED
         self.nvic.pend(nvic.DEBUG_MONITOR)
 
-    def _ticks_left(self) -> int:
-        """Return the ticks until the next event of a timer."""
+    def _seconds_left(self) -> float:
+        """Return the time of the board until the next event of a timer."""
         deadline = next_deadline(self.timed)
-        return NEVER if deadline is None else deadline - self.clock.ticks()
+        if deadline is None:
+            return math.inf
+        return (deadline - self.clock.ticks()) / self.clock.hertz
 
     def _expire(self) -> None:
         for timed in self.timed:

@@ -21,10 +21,12 @@ from harness.simulator.execution import Executor
 from harness.simulator.float_context import FloatContext
 from harness.simulator.fpb import Fpb
 from harness.simulator.halting_debug import DebuggedCore, HaltingDebug
+from harness.simulator.itm import Itm
 from harness.simulator.nvic import Nvic
 from harness.simulator.nvic_registers import NvicRegisters
 from harness.simulator.scs import SystemControl
 from harness.simulator.stacking import Stacking
+from harness.simulator.swo import Swo
 from harness.simulator.systick import SysTick
 
 
@@ -47,7 +49,7 @@ class CoreDesign:
 
 
 class CoreDevices:
-    """NVIC, SysTick, MPU, system control, debug, DWT and FPB of `core`, placed in `window`.
+    """NVIC, SysTick, MPU, system control, debug, DWT, FPB and ITM of `core`, placed in `window`.
 
     `reset_requested` is called for SYSRESETREQ.
     """
@@ -83,10 +85,23 @@ class CoreDevices:
             float_allowed=executor.allow_float,
             configured=self._on_configuration,
         )
-        self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
+        self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)
         self.debug.trace_changed = self.dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
-        private_bus.add_devices(window, self.control, self.dwt, fpb, kind.parts, design.rom)
+        fpb = Fpb(
+            executor.set_breakpoints,
+            kind.breakpoints,
+            kind.debug_version,
+            literals=kind.literals,
+        )
+        self.swo = Swo()
+        itm = Itm(
+            lambda: self.debug.traced,
+            executor.is_privileged,
+            clock.ticks,
+            self.swo.send,
+            locks=kind.debug_version == 1,
+        )
+        private_bus.add_devices(window, self.control, self.dwt, fpb, itm, kind.parts, design.rom)
 
     def reset(self) -> None:
         """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""

@@ -1,9 +1,10 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.simulator.bus import AliasRegion, Window
+from harness.simulator.bus import AliasRegion, BusError, Window
 from harness.simulator.emulator import Emulator
 
 
@@ -11,24 +12,23 @@ from harness.simulator.emulator import Emulator
 class Access:
     """The callbacks around each access to a device; millions of accesses occur per minute.
 
-    `repair` is called before an access if there are any `repairs`, `leave` after an access to an
-    exact page. An exception must not cross the emulator: `failed` keeps it until the run ends.
+    `leave` is called after an access to an exact page. An exception must not cross the emulator:
+    `failed` keeps it until the run ends.
     """
 
-    repairs: Sized
-    repair: Callable[[], None]
     leave: Callable[[], None]
     failed: Callable[[BaseException], None]
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map its exact pages separately and without permissions."""
+    """Map `window`; map the ranges of its exact pages separately and without permissions."""
     start = window.base
-    for pages in _runs(sorted(window.exact)):
-        _map(emulator, window, start, pages.start - start, access)
-        _map_exact(emulator, window, pages.start, len(pages), access)
-        start = pages.stop
-    _map(emulator, window, start, window.base + window.size - start, access)
+    while start < window.base + window.size:
+        exact, end = start in window.exact, start
+        while end < window.base + window.size and (end in window.exact) == exact:
+            end += Window.PAGE
+        (_map_exact if exact else _map)(emulator, window, start, end - start, access)
+        start = end
 
 
 def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
@@ -43,17 +43,6 @@ def _map_exact(
     emulator.forbid(base, size)
 
 
-def _runs(pages: Sequence[int]) -> list[range]:
-    """Return the ranges of addresses of successive pages."""
-    runs: list[range] = []
-    for page in pages:
-        if runs and runs[-1].stop == page:
-            runs[-1] = range(runs[-1].start, page + Window.PAGE)
-        else:
-            runs.append(range(page, page + Window.PAGE))
-    return runs
-
-
 def _map(
     emulator: Emulator,
     window: Window | AliasRegion,
@@ -65,13 +54,13 @@ def _map(
 ) -> None:
     if size <= 0:
         return
-    repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
+    leave, failed = access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
-        if repairs:
-            repair()
         try:
             return window.read(base + offset, width)
+        except BusError:  # an empty place in a page without exact devices: see Window
+            return 0
         except Exception as error:  # kept: see Access
             failed(error)
             return 0
@@ -80,10 +69,9 @@ def _map(
                 leave()
 
     def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
-        if repairs:
-            repair()
         try:
-            window.write(base + offset, width, value)
+            with suppress(BusError):
+                window.write(base + offset, width, value)
         except Exception as error:  # kept: see Access
             failed(error)
         finally:

@@ -119,7 +119,9 @@ class Emulator:
 
     def map_memory(self, memory: Memory) -> None:
         """Map `memory` at its base and all its aliases."""
-        permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
+        permissions = unicorn_const.UC_PROT_READ
+        if memory.executable:
+            permissions |= unicorn_const.UC_PROT_EXEC
         if not memory.flash:
             permissions |= unicorn_const.UC_PROT_WRITE
         for base in memory.bases:

@@ -1,6 +1,7 @@
 """Serves a virtual board in this process until a signal ends it."""
 
 import os
+import select
 import signal
 import sys
 import threading
@@ -14,10 +15,13 @@ from harness.simulator.chips.chip import DEFAULT_ID
 from harness.simulator.runtime_folder import Registration
 from harness.simulator.serve_document import VirtualServeDocument
 from harness.simulator.server import Server
+from harness.simulator.swo import Swo
 from harness.simulator.virtual_board import Board
+from harness.support.printable import printable
 
 _SWITCH_INTERVAL = 0.0005  # seconds after which Python switches threads
-_FAILURE_POLL = 0.2  # seconds between checks whether the core's thread has failed
+_LINE = 500  # characters of a line of text; a pipe with room takes as many at once
+_POLL = 0.2  # seconds between looks at the core: has its thread failed, is there text
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def serve(
             if with_stdin:
                 threading.Thread(target=_stop_at_end_of_stdin, args=(stop,), daemon=True).start()
             try:
-                _wait_for_end(stop, board)
+                _wait_for_end(stop, board, shows_text=not as_json)
             finally:
                 server.close()
         finally:
@@ -118,11 +122,24 @@ def _tell_unheard(board: Board, uart: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _wait_for_end(stop: threading.Event, board: Board) -> None:
-    """Wait for the end; raise the exception that ended the core's thread, if one did."""
-    while not stop.wait(_FAILURE_POLL):
-        if board.chip.core.failure is not None:
-            raise board.chip.core.failure
+def _wait_for_end(stop: threading.Event, board: Board, *, shows_text: bool) -> None:
+    """Wait for the end, and show the text that SWO sends.
+
+    Raises the exception that ended the core's thread, if one did.
+    """
+    core, ends = board.chip.core, False
+    while not ends:
+        ends = stop.wait(_POLL)
+        if core.failure is not None:
+            raise core.failure
+        if shows_text:
+            _show_text(core.swo)
+
+
+def _show_text(swo: Swo) -> None:
+    """Print the new lines, as long as standard output takes them: the board must always end."""
+    while swo.unread and select.select([], [sys.stdout], [], 0)[1]:
+        print(f"  swo   {printable(swo.unread.popleft(), _LINE)}", flush=True)
 
 
 def _stop_at_end_of_stdin(stop: threading.Event) -> None:

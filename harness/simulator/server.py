@@ -133,6 +133,8 @@ class Server:
             if request.ask == "edges":
                 log = self._board.chip.pins.log
                 return [(edge.pin, edge.high, edge.instructions) for edge in log]
+            if request.ask == "swo":
+                return core.swo.lines()
             return {
                 "instructions": core.executor.now(),
                 "halted": core.halted,

@@ -15,7 +15,14 @@ from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
 from harness.simulator.peripherals.uart import ALL_UARTS, Uart, Uarts
 from harness.simulator.serial_line import SerialLine
-from harness.simulator.socket_protocol import Operation, Status, decode_operations, encode_answer
+from harness.simulator.socket_protocol import (
+    WORD,
+    Operation,
+    Status,
+    decode_operations,
+    encode_answer,
+    encode_bytes,
+)
 from harness.support.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -91,7 +98,8 @@ class Board:
         """Execute a batch of debug transfers and return the encoded answer."""
         words: list[int] = []
         for operation, address, count, values in decode_operations(batch):
-            self._count_transfer()
+            if operation not in (Operation.LISTEN, Operation.READ_SWO):
+                self._count_transfer()
             if self.is_unplugged:
                 raise ConnectionError("unplugged")
             if not self._powered or self._is_cut(operation):
@@ -109,10 +117,14 @@ class Board:
             return self._port.read_ap(address, count)
         if operation is Operation.READ_DP:
             return [self._port.read_dp(address)]
+        if operation is Operation.READ_SWO:
+            return encode_bytes(self.chip.core.swo.take(WORD * count))
         if operation is Operation.WRITE_AP:
             self._port.write_ap(address, values)
         elif operation is Operation.WRITE_DP:
             self._port.write_dp(address, values[0])
+        elif operation is Operation.LISTEN:
+            self.chip.core.swo.listen(bool(address))
         elif self._reset_line:
             self.chip.core.set_reset(asserted=bool(address))
         return []

@@ -2,13 +2,9 @@
 
 import shlex
 import shutil
-import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +23,7 @@ from harness.results.record_file import read_record
 from harness.simulator import runtime_folder
 from harness.support.lease import Lease
 from harness.target.find_target import find_target
+from tests.support.stock_tools import free_port, pyocd, running
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -55,42 +52,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert list(path.iterdir()) == []
 
 
-@contextmanager
-def running(*command: str, until: str) -> Iterator[list[str]]:
-    """Run a Python module; yield its output up to the line with `until`. SIGTERM ends it.
-
-    Afterwards, the list has the rest of the output, too.
-    """
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        late = threading.Timer(20, process.kill)
-        late.start()
-        try:
-            assert process.stdout is not None
-            lines: list[str] = []
-            for line in process.stdout:
-                lines.append(line)
-                if until in line:
-                    break
-            else:
-                pytest.fail("".join(lines))
-            late.cancel()
-            yield lines
-        finally:
-            late.cancel()
-            process.terminate()
-            try:
-                rest, _ = process.communicate(timeout=10)
-                lines += rest.splitlines(keepends=True)
-            finally:
-                process.kill()
-
-
 @pytest.fixture(scope="module")
 def board(folder: Path) -> Iterator[Served]:
     """A board as `harness virtual serve` makes it without options."""
@@ -113,19 +74,6 @@ def loaded(board: Served, image: Image) -> Image:
     """The image, loaded to the board by `pyocd load`."""
     pyocd("load", "-u", board.probe, str(image.elf.path))
     return image
-
-
-def pyocd(*arguments: str) -> str:
-    command = [sys.executable, "-m", "pyocd", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_pyocd_lists_the_board(board: Served) -> None:

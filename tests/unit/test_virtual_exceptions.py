@@ -524,14 +524,15 @@ def test_a_level_sensitive_line_pends_again(tmp_path: Path) -> None:
 
 def test_pins_are_logged_with_the_time(tmp_path: Path) -> None:
     source = """start:
-        ldr r0, =0x40020418
+        ldr r0, =0x40020400
         movs r1, #1
         lsls r2, r1, #16
-        str r1, [r0]
+        str r1, [r0]                @ MODER: PB0 is an output
+        str r1, [r0, #0x18]
         .rept 20
         nop
         .endr
-        str r2, [r0]
+        str r2, [r0, #0x18]
         bkpt #0
     """
     with running(tmp_path, source) as bench:

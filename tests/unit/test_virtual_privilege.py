@@ -44,7 +44,7 @@ _HANDLERS = {5: "fault", 6: "fault", 11: "svcall"}
     [
         *((code, 0xE000_ED00) for code in ("ldr r1, [r4]", "ldrb r1, [r4]", "strh r1, [r4]")),
         *((code, 0xE000_ED08) for code in ("str r1, [r4]", "stm r4!, {r1}", "ldm r4, {r1, r12}")),
-        *(("ldr r1, [r4]", address) for address in (0xE000_2000, 0xE000_0000, 0xE00F_F000)),
+        *(("ldr r1, [r4]", address) for address in (0xE000_2000, 0xE004_0000, 0xE00F_F000)),
         *(("str r1, [r4]", address) for address in (0xE000_E010, 0xE000_1004, 0xE004_2000)),
     ],
 )

@@ -23,5 +23,6 @@ def project(folder: Path, link: Path) -> Project | None:  # noqa: ARG001 - it ha
     return Project(
         "a sketch for Arduino",
         [Lines(sketch.name, "after: harness setup arduino", _SKETCH)],
+        [],
         "docs/arduino.md has the rest; `harness run --sketch` builds and runs it.",
     )

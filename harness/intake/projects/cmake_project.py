@@ -22,7 +22,7 @@ def project(folder: Path, link: Path) -> Project | None:
     return Project(
         "a CMake project",
         [Lines(_FILE, place, lines)],
-        'On another machine: cmake -DTINYML_LINK="$(harness link path)" ...',
+        note='On another machine: cmake -DTINYML_LINK="$(harness link path)" ...',
     )
 
 

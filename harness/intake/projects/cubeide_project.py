@@ -38,7 +38,6 @@ def project(folder: Path, link: Path) -> Project | None:
                 f'<listOptionValue builtIn="false" value="{link.as_posix()}"/>',
             ),
         ],
-        "These files of STM32CubeIDE are edited as its own dialogs do; this was not tried in the "
-        "IDE.",
-        f"Debug/{name}.elf",
+        note="STM32CubeIDE has dialogs for the same. The lines were not tried in the IDE.",
+        built=f"Debug/{name}.elf",
     )

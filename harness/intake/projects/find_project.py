@@ -45,5 +45,5 @@ def unknown_project(link: Path) -> Project:
             Lines("CMakeLists.txt", "below add_executable(PROGRAM ...)", cmake_lines(link)),
             *make_lines(link, "Makefile", ""),
         ],
-        "With anything else: compile the sources that the Makefile's lines name.",
+        note="With anything else: compile the sources that the Makefile's lines name.",
     )

@@ -23,8 +23,8 @@ def project(folder: Path, link: Path) -> Project | None:
     return Project(
         "a Makefile of STM32CubeMX" if by_cubemx else "a Makefile",
         make_lines(link, name, text),
-        'On another machine: make TINYML_LINK="$(harness link path)"',
-        f"build/{target}.elf" if by_cubemx and target else "FILE.elf",
+        note='On another machine: make TINYML_LINK="$(harness link path)"',
+        built=f"build/{target}.elf" if by_cubemx and target else "FILE.elf",
     )
 
 

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from harness.intake.projects.project_lines import Lines, first, read
 
-_PROGRAM = """\
-#include "link.h"
-
+MODEL = """
 static int8_t input[1], output[1]; /* all inputs, all outputs of your model */
 
 static int model(void) {
@@ -18,9 +16,12 @@ static link_result_t run(void) {
     return link_measure(model);
 }
 """
+"""The model and `run` of any program."""
+
+_INCLUDE = '#include "link.h"\n'
 _DEVICE = """
 static const link_device_t device = {
-    .write = send,
+    .write = %s,
     .run = run,
     .count = link_count,
     .build_id = link_build_id,
@@ -69,9 +70,14 @@ def program_lines(folder: Path) -> list[Lines]:
     return _cube_lines(folder, main, handle) if main and handle else _any_lines()
 
 
+def device_lines(write: str) -> str:
+    """Return the device of the link, which sends with the function `write`."""
+    return _DEVICE % write
+
+
 def _any_lines() -> list[Lines]:
     return [
-        Lines("your main program", "", _PROGRAM + _SEND + _DEVICE),
+        Lines("your main program", "", _INCLUDE + MODEL + _SEND + device_lines("send")),
         Lines("main()", "after clocks and UART", "link_start_dwt();\nlink_start(&device);"),
         Lines("main()", "in its loop", "link_poll();"),
         Lines("the receive interrupt of the UART", "", 'link_put(byte); /* #include "link.h" */'),
@@ -97,10 +103,10 @@ def _cube_lines(folder: Path, main: Path, handle: str) -> list[Lines]:
         at = "USER CODE 1"
         body = "".join(f"    {line}\n" for line in receive.splitlines())
         receive = f"void {handler}(void) {{\n{body}}}"
-    program = _PROGRAM.replace("    return link_measure(model);\n", _HAL_RUN)
+    program = _INCLUDE + MODEL.replace("    return link_measure(model);\n", _HAL_RUN)
     shown = main.relative_to(folder).as_posix()
     return [
-        Lines(shown, "USER CODE 0", program + _HAL_SEND.format(**names) + _DEVICE),
+        Lines(shown, "USER CODE 0", program + _HAL_SEND.format(**names) + device_lines("send")),
         Lines(shown, "USER CODE 2", _HAL_START.format(**names)),
         Lines(shown, "USER CODE 3, in the loop", "link_wait();\nlink_poll();"),
         Lines(handlers.relative_to(folder).as_posix(), "USER CODE Includes", '#include "link.h"'),

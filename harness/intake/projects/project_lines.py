@@ -1,7 +1,7 @@
 """Lines for a user to paste into a file of a project, and where they go."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 SOURCES = ("frame.c", "link.c", "measure.c", "poll.c")
@@ -21,11 +21,13 @@ class Lines:
 class Project:
     """A project, its `system` in words, and the lines for it.
 
-    `note` says what a user should know, `built` where its ELF will be, as far as it is known.
+    `program` are the lines of its C, unless they are those of any program. `note` contains what a
+    user should know. `built` is the path of its ELF, as far as it is known.
     """
 
     system: str
-    lines: list[Lines] = field(default_factory=list)
+    lines: list[Lines]
+    program: list[Lines] | None = None
     note: str = ""
     built: str = "FILE.elf"
 
