@@ -34,6 +34,8 @@ class Nvic:
         self.mask = 0xFF << 8 - priority_bits & 0xFF
         """The implemented bits of a priority."""
         self.masked_from: Callable[[], int] = lambda: THREAD_PRIORITY
+        self.became_pending: Callable[[], None] = lambda: None
+        """Called before an exception becomes pending, whether it is enabled or not."""
         self._changed = changed
         self._configurable = {*_CONFIGURABLE, *([_SECURE_FAULT] if secure_fault else [])}
         self._asserted: set[int] = set()
@@ -69,6 +71,8 @@ class Nvic:
 
     def pend(self, exception: int) -> None:
         """Make `exception` pending."""
+        if exception not in self.pending:
+            self.became_pending()
         self.pending.add(exception)
         if self._is_enabled(exception):
             self._changed()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from harness.simulator.thumb_operands import Operand, operand_of
+from harness.simulator.undefined_encodings import Undefined
 
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
@@ -29,6 +30,8 @@ class Special(Enum):
     """MRS of BASEPRI; the emulator keeps bits of it that are not implemented."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
+    UNDEFINED = auto()
+    """An undefined instruction that the emulator would execute."""
     FLOAT = auto()
     """An FPU instruction; it needs access to coprocessors 10 and 11."""
 
@@ -67,8 +70,11 @@ def is_wide(halfword: int) -> bool:
     return halfword >> 11 >= _FIRST_WIDE
 
 
-def scan(start: int, code: memoryview) -> Block:
-    """Return the block with the bytes `code` at address `start`."""
+def scan(start: int, code: memoryview, undefined: Undefined | None = None) -> Block:
+    """Return the block with the bytes `code` at address `start`.
+
+    `undefined` tells which instructions the core does not have, although the emulator does.
+    """
     offsets = []
     in_it = {}
     specials = []
@@ -89,6 +95,8 @@ def scan(start: int, code: memoryview) -> Block:
         if operand is not None:
             operands[start + offset] = operand
         special = _special_wide(first, second) if wide else _special_narrow(first)
+        if undefined is not None and undefined(first, second if wide else None):
+            special = Special.UNDEFINED
         if special is not None:
             specials.append((offset, special))
         offset += 4 if wide else 2
