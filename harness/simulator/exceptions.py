@@ -3,7 +3,7 @@
 Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.11 derived
 exceptions. A core with the security extension stays in the Secure state, whose EXC_RETURN values
 are those of Armv7-M (Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also
-holds CONTROL.SFPA.
+holds CONTROL.SFPA, and the stack limits are checked.
 """
 
 from collections.abc import Callable, Sequence
@@ -128,13 +128,16 @@ class Exceptions:
             stacked &= ~_XPSR_T
         frame = [*caller_saved, self._executor.pc, stacked]
         access = Access(self.privileged, self.execution_priority() < 0)
+        limit = self._limit(on_psp)
         try:
+            self._stacking.check_limit(frame_at, limit)
             self._push(frame_at, frame, has_float, access)
         except StackError as error:
             derived = self._derived(exception, error)
             if derived is None:
                 return
             exception = derived
+        frame_at = max(frame_at, limit)
         link = _THREAD_PROCESS if on_psp else _THREAD_MAIN if in_thread else _HANDLER
         if has_float:
             link &= ~_NO_FLOAT
@@ -146,6 +149,10 @@ class Exceptions:
         control &= ~(_CONTROL_FPCA | self._float_secure)
         self._enter.write((frame_at, status, control, link, status))
         self._begin(exception, address)
+
+    def _limit(self, on_psp: bool) -> int:
+        """Return the limit of a stack; Armv7-M has none."""
+        return self._executor.hidden.stack_limits[on_psp] if self._float_secure else 0
 
     def _push(self, address: int, frame: list[int], has_float: bool, access: Access) -> None:
         """Push a frame; the float registers only if they are not stacked lazily."""

@@ -139,6 +139,13 @@ class Executor:
         """Whether the last store that failed was conditional, and its block has run to the end."""
         return self._violations.in_it_block
 
+    def align_stack(self, register: int) -> None:
+        """Execute the instruction at `pc`, which copies `register` to a stack pointer."""
+        value = self.registers.read(register)
+        self.registers.write(register, value & ~3)
+        self.step()
+        self.registers.write(register, value)
+
     def pass_access(self, address: int) -> None:
         """Execute the instruction at `pc` as if there were memory at `address`, where none is."""
         pages: set[int] = set()

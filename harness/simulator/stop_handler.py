@@ -160,6 +160,8 @@ class StopHandler:
         fault = self.exceptions.fault
         if stop.reason in _USAGE_FAULTS:
             fault(nvic.USAGE_FAULT, _USAGE_FAULTS[stop.reason])
+        elif stop.reason is Reason.STACK_POINTER:
+            self._executor.align_stack(stop.number)
         elif stop.reason is Reason.DENIED_FETCH:
             fault(nvic.MEM_MANAGE, fault_status.IACCVIOL)
         elif stop.reason is Reason.DENIED:
