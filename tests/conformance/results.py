@@ -27,7 +27,9 @@ def results_of(version: str, shown: Mapping[str, str], cases: Mapping[str, Case]
     """
     if difference := set(shown) ^ set(cases):
         raise ValueError(f"cases.toml and the programs differ: {', '.join(sorted(difference))}")
-    return Results(version, {name: shown[name] for name in cases if shown[name] != cases[name].expected})
+    return Results(
+        version, {name: shown[name] for name in cases if shown[name] != cases[name].expected}
+    )
 
 
 def read_results() -> dict[str, Results]:
@@ -43,6 +45,8 @@ def write_results(results: Mapping[str, Results]) -> None:
     parts = []
     for name, one in results.items():
         lines = [f"[{name}]", f"version = {json.dumps(one.version)}", "", f"[{name}.deviations]"]
-        lines += [f"{json.dumps(case)} = {json.dumps(shown)}" for case, shown in one.deviations.items()]
+        lines += [
+            f"{json.dumps(case)} = {json.dumps(shown)}" for case, shown in one.deviations.items()
+        ]
         parts.append("\n".join(lines))
     _FILE.write_text(_TITLE + "\n\n".join(["", *parts]).lstrip("\n") + "\n", encoding="utf-8")
