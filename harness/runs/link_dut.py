@@ -180,7 +180,7 @@ class LinkDut(BoardUnderTest):
             stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory,
             retries=link.retries - retries,
-            log=tuple(link.log),
+            log=(*link.log, *self.board.swo_lines()),
             looks=np.array(looks, dtype=np.int64)[places],
             input_via=way.via,
             input_choice=way.choice,

@@ -4,6 +4,7 @@ The core has a thread of its own. Other threads (debug port, serial line) stop i
 blocks with `stopped`; inside, they may change its state without a further lock.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,7 +77,7 @@ class Core:
         self._stop_handler = StopHandler(self.executor, self._devices, self._halt, design)
         self._exceptions = self._stop_handler.exceptions
         self.lock_up = self._exceptions.lock_up
-        self._polling = PollingDetector(self.executor, memories, self._ticks_left)
+        self._polling = PollingDetector(self.executor, memories, self._seconds_left)
         self._turn = Turn(self.executor.interrupt)
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
@@ -267,10 +268,12 @@ class Core:
         self.debug.dfsr |= halting_debug.DFSR_HALTED
         self.nvic.pend(nvic.DEBUG_MONITOR)
 
-    def _ticks_left(self) -> int:
-        """Return the ticks until the next event of a timer."""
+    def _seconds_left(self) -> float:
+        """Return the time of the board until the next event of a timer."""
         deadline = next_deadline(self.timed)
-        return NEVER if deadline is None else deadline - self.clock.ticks()
+        if deadline is None:
+            return math.inf
+        return (deadline - self.clock.ticks()) / self.clock.hertz
 
     def _expire(self) -> None:
         for timed in self.timed:

@@ -1,6 +1,6 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,13 +21,14 @@ class Access:
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map its exact pages separately and without permissions."""
+    """Map `window`; map the ranges of its exact pages separately and without permissions."""
     start = window.base
-    for pages in _runs(sorted(window.exact)):
-        _map(emulator, window, start, pages.start - start, access)
-        _map_exact(emulator, window, pages.start, len(pages), access)
-        start = pages.stop
-    _map(emulator, window, start, window.base + window.size - start, access)
+    while start < window.base + window.size:
+        exact, end = start in window.exact, start
+        while end < window.base + window.size and (end in window.exact) == exact:
+            end += Window.PAGE
+        (_map_exact if exact else _map)(emulator, window, start, end - start, access)
+        start = end
 
 
 def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
@@ -40,17 +41,6 @@ def _map_exact(
 ) -> None:
     _map(emulator, window, base, size, access, exact=True)
     emulator.forbid(base, size)
-
-
-def _runs(pages: Sequence[int]) -> list[range]:
-    """Return the ranges of addresses of successive pages."""
-    runs: list[range] = []
-    for page in pages:
-        if runs and runs[-1].stop == page:
-            runs[-1] = range(runs[-1].start, page + Window.PAGE)
-        else:
-            runs.append(range(page, page + Window.PAGE))
-    return runs
 
 
 def _map(

@@ -146,7 +146,7 @@ class Executor:
             if not self.bus.is_mapped(address):
                 self._emulator.map_zeros(address & -_PAGE, _PAGE)
             stop = self.step()
-            if stop.reason in (Reason.LOAD, Reason.LATE_STORE):
+            if stop.reason in (Reason.LOAD, Reason.STORE, Reason.LATE_STORE):
                 address = stop.address  # the instruction accesses another page, too
         for page in pages:
             if not self.bus.is_mapped(page):
@@ -208,6 +208,10 @@ class Executor:
     def check_privilege(self) -> None:
         """From now on, check the privilege of accesses to the private peripheral bus."""
         self._violations.may_be_unprivileged = True
+
+    def is_privileged(self) -> bool:
+        """Return whether an access to a device is privileged; a debugger's always is."""
+        return not self._running or self._violations.is_privileged()
 
     def open_trigger(self, opened: bool) -> None:
         """Set whether unprivileged code can write STIR."""

@@ -38,7 +38,9 @@ def add_devices(
     devices: tuple[Device, ...] = (control, dwt, fpb, itm, Tpiu())
     bases = (_SCS, _DWT, _FPB, _ITM, _TPIU)[: len(parts)]
     for base, part, device in zip(bases, parts, devices, strict=False):
-        narrow = itm.write_narrow if device is itm else None
-        bus.add(base, coresight.Component(part, device), size=_PAGE, narrow=narrow)
+        if device is itm:
+            bus.add(base, coresight.NarrowComponent(part, itm), size=_PAGE)
+        else:
+            bus.add(base, coresight.Component(part, device), size=_PAGE)
     table = coresight.rom_table(ROM_TABLE, bases)
     bus.add(ROM_TABLE, coresight.Component(rom, table), size=_PAGE)

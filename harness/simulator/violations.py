@@ -15,8 +15,8 @@ from harness.simulator.it_repair import IT_STATE
 from harness.simulator.registers import CONTROL, PC, XPSR
 from harness.simulator.store_aborts import StoreAborts
 
-PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)
-"""Armv7-M ARM, B3.1: only privileged code has access."""
+PRIVATE_BUS = range(0xE000_1000, 0xE010_0000)
+"""Armv7-M ARM, B3.1: only privileged code has access. The ITM, before it, has rules of its own."""
 SOFTWARE_TRIGGER = 0xE000_EF00
 """STIR, which CCR.USERSETMPEND opens for all code."""
 
@@ -120,10 +120,14 @@ class Violations:
         """Return whether the privilege does not suffice, or a store was aborted."""
         if self.aborts.pending:
             return True
-        if not self.may_be_unprivileged or address not in PRIVATE_BUS:
-            return False
+        return address in PRIVATE_BUS and not self.is_privileged()
+
+    def is_privileged(self) -> bool:
+        """Return whether the running code is privileged."""
+        if not self.may_be_unprivileged:
+            return True
         read = self._registers.read
-        return bool(read(CONTROL) & _NPRIV) and not read(XPSR) & _HANDLER
+        return not read(CONTROL) & _NPRIV or bool(read(XPSR) & _HANDLER)
 
     def _note_exact_pc(self) -> None:
         """Note the program counter; clear the IT state that its update has left set."""

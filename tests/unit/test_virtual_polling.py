@@ -1,11 +1,11 @@
 """Firmware that polls memory for a debugger's data takes no processor time, and wakes at once."""
 
+import math
 import time
 from pathlib import Path
 
 import pytest
 
-from harness.simulator.counting import NEVER
 from harness.simulator.polling import PollingDetector
 from tests.support.assembly_bench import Bench, running
 
@@ -41,10 +41,10 @@ _WAIT_FOR_TICKS = """start:
 """
 
 
-def looks(bench: Bench, count: int, ticks_left: int = NEVER) -> list[bool]:
+def looks(bench: Bench, count: int, seconds_left: float = math.inf) -> list[bool]:
     """Return what the detector says after each of `count` runs."""
     core = bench.core
-    detector = PollingDetector(core.executor, core.bus.memories, lambda: ticks_left)
+    detector = PollingDetector(core.executor, core.bus.memories, lambda: seconds_left)
     seen = []
     with core.stopped():
         for _ in range(count):
@@ -56,7 +56,7 @@ def looks(bench: Bench, count: int, ticks_left: int = NEVER) -> list[bool]:
 def test_a_loop_that_only_reads_memory_is_polling(tmp_path: Path) -> None:
     with running(tmp_path, _POLL, chip="nrf91", wait=False) as bench:
         assert any(looks(bench, 5))
-        assert not any(looks(bench, 5, ticks_left=1000))  # a timer may change what it reads
+        assert not any(looks(bench, 5, seconds_left=1.5))  # a timer may change what it reads
 
 
 @pytest.mark.parametrize("source", [_COUNT, _WAIT_FOR_TICKS], ids=["counter", "ticks"])

@@ -14,7 +14,6 @@ from harness.simulator.peripherals.dma_request import DmaRequest
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.plain_registers import PlainRegisters
 from harness.simulator.peripherals.slow_clock import SlowClock
-from harness.simulator.peripherals.stm32_crc import Crc
 from harness.simulator.peripherals.stm32_rcc import Rcc, RccDesign
 from harness.simulator.peripherals.uart import Uart
 
@@ -97,9 +96,8 @@ class Wiring:
         for block in blocks:
             device = PlainRegisters() if block.make is None else block.make(self, block)
             self.devices[block.name] = device
-            narrow = device.write_narrow if isinstance(device, Crc) else None
             window = _window(windows, block.base)
-            window.add(block.base, device, size=block.size, narrow=narrow)
+            window.add(block.base, device, size=block.size)
             if block.reset is not None:
                 self.rcc.resets(block.reset, device.reset)
 
