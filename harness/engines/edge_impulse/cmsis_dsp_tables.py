@@ -39,7 +39,7 @@ def write_tables(file: Path) -> None:
 def swaps(size: int) -> list[int]:
     """Return the swaps that order the output of a complex FFT, as pairs of offsets in bytes.
 
-    The FFT divides by 2 or 4 first, if `size` is no power of 8, and then by 8 (arm_cfft_f32.c).
+    The FFT divides by 2 or 4 first, if `size` is not a power of 8, and then by 8 (arm_cfft_f32.c).
     """
     radices = []
     rest = size
