@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.model.edge_impulse_folders import (
     DEPLOY_AGAIN,
     METADATA,
+    TABLES,
     ExportFolders,
     find_folders,
     is_export,
@@ -133,6 +134,11 @@ class Export:
             *(
                 [f"  impulse the first of {self.impulses}, the one that run_classifier() runs"]
                 if self.impulses > 1
+                else ()
+            ),
+            *(
+                [f"  lacks   {TABLES}: the tables of its FFT are computed"]
+                if self.has_sources and not (self.folders.sdk / TABLES).is_file()
                 else ()
             ),
             f"  {self.sdk}, export {self.digest[:12]}",

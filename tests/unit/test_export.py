@@ -121,6 +121,7 @@ def test_models_show_tells_what_an_export_is(
     assert main(["models", "show", str(export)]) == 0
     out = capsys.readouterr().out
     assert "input   6 raw features: 2 samples of 3 values, 62.5 per second" in out
+    assert "  lacks   CMSIS/DSP/Source/CommonTables/arm_common_tables.c" in out
     assert "output  low, high and an anomaly score\n  class   score of at least 0.6" in out
 
 

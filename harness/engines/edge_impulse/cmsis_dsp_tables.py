@@ -9,9 +9,6 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-TABLES = "CMSIS/DSP/Source/CommonTables/arm_common_tables.c"
-"""The file in an SDK that defines the tables."""
-
 _SIZES = tuple(1 << bits for bits in range(4, 13))  # of complex FFTs
 _RADIX = 8
 _BYTES = 8  # of a complex float: the order is one of offsets

@@ -4,10 +4,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness.engines.edge_impulse.cmsis_dsp_tables import TABLES, write_tables
+from harness.engines.edge_impulse.cmsis_dsp_tables import write_tables
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
 from harness.model.edge_impulse_export import STAGES, Export, read_export
+from harness.model.edge_impulse_folders import TABLES
 from harness.model.graph import Graph
 from harness.support.build_path import cmake_path
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
