@@ -81,7 +81,7 @@ def _program(export: Export, folder: Path) -> Path:
         model = staging / "model"
         model.mkdir()
         generated = EdgeImpulse().generate(export.graph, model, core="host")
-        kind = "slices" if export.graph.variables else "windows"
+        kind = "slices" if export.continuous else "windows"
         sha = hashlib.sha256(f"{version()} {_OPTIMIZE} {export.digest} {kind}".encode())
         firmware = bundled_files.bundled("firmware")
         for file in (*generated.sources, *sorted(path for path in firmware.rglob("*.[ch]"))):

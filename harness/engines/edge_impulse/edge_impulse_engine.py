@@ -43,7 +43,8 @@ set(NN_SOURCES ${{NN_ADAPTER}}{sources})
 set(NN_LIBRARIES "${{SDK_LIBRARY}}")
 
 # In the image, the firmware's build replaces the parent of each of these paths with its name.
-set(NN_INCLUDES{includes}
+set(SDK_INCLUDES{includes})
+set(NN_INCLUDES ${{SDK_INCLUDES}}
     "${{CMAKE_CURRENT_SOURCE_DIR}}/link"
     "${{CMAKE_CURRENT_SOURCE_DIR}}/ports")
 set(NN_KERNELS)
