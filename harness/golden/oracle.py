@@ -139,6 +139,21 @@ def _oracle(
     )
 
 
+def rounding_of(model: "Model", vectors: "Vectors", folder: Path) -> tuple[Array, ...] | None:
+    """Return how far rounding moves each score of an export's host build, by arrays [N, ...].
+
+    None if the sources of the export are elsewhere. Raises the same errors as `of_model`.
+    """
+    # As in `_oracle`.
+    from harness.golden import edge_impulse_golden, edge_impulse_rounding  # noqa: PLC0415
+
+    export = model.export
+    if export is None or not export.has_sources:
+        return None
+    still = edge_impulse_golden.answers(export, vectors.inputs, folder)
+    return tuple(edge_impulse_rounding.rounding(export, vectors.inputs, still, folder))
+
+
 @cache
 def _arithmetic() -> str:
     """Return the SHA-256 of the code that computes what LiteRT computes otherwise than TFLM."""

@@ -22,11 +22,12 @@ def check_description(file: ModelFile, path: Path) -> None:
 
 def check_export(file: ModelFile, export: Export, path: Path) -> None:
     """Raise `InputError` unless `file`, read from `path`, describes what the `export` does."""
-    if file.task != "classification":
+    tasks = ("agreement", *({export.kind} & {"classification", "regression"}))
+    if file.task not in tasks:
         raise InputError(
-            "an export can only be a classification",
+            f"the export is a model of {export.kind}, not of {file.task}",
             where=f"{path}: task",
-            remedy='write task = "classification"',
+            remedy=f"write task = {' or '.join(repr(task) for task in reversed(tasks))}",
         )
     if file.classes and file.classes != export.labels:
         raise InputError(

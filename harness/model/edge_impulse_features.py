@@ -25,6 +25,8 @@ _SEPARATOR = re.compile(r"[\s,;]+")
 def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
     """Read all samples in `folder`; the files' names give their classes, which are in `labels`.
 
+    Without `labels`, the samples have no classes, and the files any names.
+
     Raises `InputError` naming the file if there are no samples, a label is unknown, a value is
     not a number, or a sample has more or fewer values than the first.
     """
@@ -34,7 +36,7 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
             "holds no samples",
             where=str(folder),
             remedy=f"paste raw features from the Studio into a file there, for example "
-            f"{labels[0]}.1.txt",
+            f"{labels[0] if labels else 'sample'}.1.txt",
         )
     inputs = [_numbers(file) for file in files]
     for file, values in zip(files, inputs, strict=True):
@@ -47,6 +49,8 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
             )
     array = np.stack(inputs)
     array.setflags(write=False)
+    if not labels:
+        return Vectors(folder, (array,), None)
     indices = np.array([_label(file, labels) for file in files], np.int64)
     return Vectors(folder, (array,), indices)
 

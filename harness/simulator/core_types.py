@@ -19,17 +19,18 @@ from harness.simulator.scs import ControlRegisters
 class CoreType:
     """A core type; `model` is Unicorn's number of it.
 
-    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
-    the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
-    breakpoint unit, ITM and TPIU, in this order; a core without the last ones has fewer.
-    `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU with this number of
-    `regions`. Without a `write_buffer`, all faults of stores are precise.
+    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of comparators for
+    `breakpoints` and `literals`, the DWT of `comparators`; both are of `debug_version` 1 or 2.
+    `parts` identify SCS, DWT, breakpoint unit, ITM and TPIU, in this order; a core without the last
+    ones has fewer. `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU with
+    this number of `regions`. Without a `write_buffer`, all faults of stores are precise.
     """
 
     model: int
     registers: ControlRegisters
     demcr: int
     breakpoints: int
+    literals: int
     comparators: int
     debug_version: int
     parts: tuple[Part, ...]
@@ -58,6 +59,7 @@ CORTEX_M0PLUS = CoreType(
     ),
     demcr=0x0100_0401,
     breakpoints=4,
+    literals=0,
     comparators=2,
     debug_version=1,
     parts=(Part(0x008), Part(0x00A), Part(0x00B)),
@@ -96,6 +98,7 @@ CORTEX_M4F = CoreType(
     ),
     demcr=0x010F_07F1,
     breakpoints=6,
+    literals=2,
     comparators=4,
     debug_version=1,
     parts=(
@@ -140,6 +143,7 @@ CORTEX_M33 = CoreType(
     ),
     demcr=0x010F_0FF1,
     breakpoints=8,
+    literals=0,
     comparators=4,
     debug_version=2,
     parts=(

@@ -48,7 +48,6 @@ class Exceptions:
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
-        self._masks = registers.batch(reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK)
         self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
         self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
         self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
@@ -65,10 +64,10 @@ class Exceptions:
 
     def execution_priority(self, *, ignore_primask: bool = False) -> int:
         """Return the current execution priority; an exception must have a lower number."""
-        primask, basepri, faultmask = self._masks.read()
+        primask, basepri, faultmask = self._executor.hidden.masks()
         if ignore_primask:
             primask = 0
-        return self._nvic.execution_priority(primask & 1, basepri & 0xFF, faultmask & 1)
+        return self._nvic.execution_priority(primask, basepri, faultmask)
 
     def may_preempt(self, exception: int) -> bool:
         """Return whether the group priority of `exception` is higher than the current one."""
@@ -95,9 +94,9 @@ class Exceptions:
             self._mpu.suspend(self.execution_priority() < 0)
 
     def _masked_from(self) -> int:
-        _, basepri, faultmask = self._masks.read()
+        _, basepri, faultmask = self._executor.hidden.masks()
         mask = basepri & self._nvic.mask
-        return -1 if faultmask & 1 else mask or nvic.THREAD_PRIORITY
+        return -1 if faultmask else mask or nvic.THREAD_PRIORITY
 
     # Entry
 

@@ -76,7 +76,6 @@ class Executor:
             self._emulator,
             bus,
             written=self._on_written,
-            interrupt=self.interrupt,
             failed=self._fail,
         )
         self._map()
@@ -114,14 +113,14 @@ class Executor:
     def step(self, instructions: int = 1) -> Stop:
         """Execute `instructions`; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
-        self._stepping = True
+        self._stepping = self._violations.stores.alone = True
         self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
             stop = self._start(instructions)
         finally:
-            self._stepping = False
+            self._stepping = self._violations.stores.alone = False
         if instructions == 1:
             self.counter.state.count = before + self._stepped(pc, stop)
         return stop
@@ -147,7 +146,7 @@ class Executor:
             if not self.bus.is_mapped(address):
                 self._emulator.map_zeros(address & -_PAGE, _PAGE)
             stop = self.step()
-            if stop.reason in (Reason.LOAD, Reason.LATE_STORE):
+            if stop.reason in (Reason.LOAD, Reason.STORE, Reason.LATE_STORE):
                 address = stop.address  # the instruction accesses another page, too
         for page in pages:
             if not self.bus.is_mapped(page):
@@ -210,6 +209,10 @@ class Executor:
         """From now on, check the privilege of accesses to the private peripheral bus."""
         self._violations.may_be_unprivileged = True
 
+    def is_privileged(self) -> bool:
+        """Return whether an access to a device is privileged; a debugger's always is."""
+        return not self._running or self._violations.is_privileged()
+
     def open_trigger(self, opened: bool) -> None:
         """Set whether unprivileged code can write STIR."""
         self._violations.open_trigger = opened
@@ -256,7 +259,16 @@ class Executor:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if self._violations.stores.refused and not self._stepping:
+            return self._repeat()
         return self._denials.stop or self._violations.aborts.stop or self._stop_for(error)
+
+    def _repeat(self) -> Stop:
+        """Execute the instruction at `pc` alone: flash does not keep all that it stores."""
+        self.pass_breakpoint()
+        stop = self.step()
+        self._violations.stores.refused = False
+        return stop
 
     def _emulate(self, count: int) -> int:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
@@ -381,8 +393,7 @@ class Executor:
     def _map(self) -> None:
         for memory in self.bus.memories:
             self._emulator.map_memory(memory)
-        stores = self._violations.stores
-        access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
+        access = Access(self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
         for alias in self.bus.alias_regions:

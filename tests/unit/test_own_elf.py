@@ -158,6 +158,11 @@ def test_what_is_optimized_as_a_whole_answers_with_its_stamp(
     assert record_of(repository, elf).image.build_id == digest[:32]
 
 
+def test_text_over_swo_is_in_the_log(build: Callable[..., Path], repository: Repository) -> None:
+    """It is what printf() of many firmwares writes."""
+    assert record_of(repository, build("-DSWO_TEXT")).log == ["own firmware", "text over SWO"]
+
+
 def test_an_id_of_the_user_s_own_stays(build: Callable[..., Path], repository: Repository) -> None:
     elf = build("-DBUILD_ID_BYTES=1,2,3")
     record = record_of(repository, elf)

@@ -45,8 +45,8 @@ class Block:
 class Wiring:
     """What the blocks of the chip with `core` have in common.
 
-    DMA requests have names such as "USART1_RX". `triggers` are called when the update of the timer
-    is its trigger output. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
+    DMA requests have names such as "USART1_RX". `triggers` are called by the trigger output of the
+    timer with this name. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
     """
 
     def __init__(self, core: Core, design: RccDesign) -> None:
@@ -96,7 +96,8 @@ class Wiring:
         for block in blocks:
             device = PlainRegisters() if block.make is None else block.make(self, block)
             self.devices[block.name] = device
-            _window(windows, block.base).add(block.base, device, size=block.size)
+            window = _window(windows, block.base)
+            window.add(block.base, device, size=block.size)
             if block.reset is not None:
                 self.rcc.resets(block.reset, device.reset)
 
