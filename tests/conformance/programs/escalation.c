@@ -102,8 +102,7 @@ CASE(escalation, imprecise_fault_waits) {
     pended = SHCSR >> 14 & 1;
     show("faults", fault.count);
     show("pended", pended);
-    if (pended)
-        SHCSR &= ~(1u << 14);
+    SHCSR &= ~(1u << 14);
     set_primask(0);
 }
 
