@@ -249,8 +249,8 @@ class Core:
             self._exceptions.take_due()
             if not self._may_execute():
                 return
-        self._exceptions.follow_priority()
-        if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
+        self._exceptions.priority.follow()
+        if self.debug.steps and self._exceptions.priority.may_preempt(nvic.DEBUG_MONITOR):
             self._step_for_monitor()
             return
         deadline = next_deadline(self.timed)
