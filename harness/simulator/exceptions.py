@@ -87,7 +87,8 @@ class Exceptions:
         if not thumb:
             stacked &= ~_XPSR_T
         frame = [*caller_saved, self._executor.pc, stacked]
-        access = Access(self.privileged, self.priority.is_negative)
+        privileged = not (in_thread and control & _CONTROL_NPRIV)
+        access = Access(privileged, self.priority.is_negative)
         limit = self._limit(on_psp)
         try:
             self._stacking.check_limit(frame_at, limit)
@@ -207,7 +208,7 @@ class Exceptions:
     def _deactivate(self, returning: int) -> None:
         """End the exception; a return from any but NMI clears FAULTMASK."""
         self._nvic.leave(returning)
-        if returning != nvic.NMI:
+        if returning != nvic.NMI and self._executor.hidden.masks()[2]:
             self._executor.registers.write(reg.FAULTMASK, 0)
 
     def _unstack(self, frame: Sequence[int], sp: int, link: int, control: int) -> None:

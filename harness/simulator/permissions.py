@@ -35,8 +35,7 @@ class Permissions:
 
     def clear_monitor(self) -> None:
         """Clear the exclusive monitor: the next STREX fails."""
-        with self._hidden.changing():
-            self._hidden.clear_monitor()
+        self._hidden.clear_monitor()
 
     def stop_for(self, exception: int) -> Stop | None:
         """Return the reason of an exception of the MPU or the default memory map; None of others.

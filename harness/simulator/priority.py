@@ -35,7 +35,7 @@ class Priority:
 
     def due(self) -> int | None:
         """Return the pending exception of the highest priority, if it may preempt."""
-        due = self._nvic.due()
+        due = self._nvic.due() if self._nvic.pending else None
         return due if due is not None and self.may_preempt(due) else None
 
     def wakes(self) -> bool:
