@@ -49,5 +49,5 @@ def is_absent(shown: str) -> bool:
     return shown == _ABSENT
 
 
-def _read() -> dict[str, dict[str, Any]]:
+def _read() -> dict[str, Any]:
     return tomllib.loads(_FILE.read_text(encoding="utf-8"))
