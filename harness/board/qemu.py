@@ -131,6 +131,10 @@ class QemuBoard:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
         return "\n".join(filter(None, [self._end() or self._whereabouts(), self._log_excerpt()]))
 
+    def swo_lines(self) -> tuple[str, ...]:
+        """None: QEMU has no ITM."""
+        return ()
+
     def ways_back(self) -> tuple[WayBack, ...]:
         """None: an emulator that is started again does the same."""
         return ()

@@ -104,7 +104,7 @@ def of_model(
         return vectors.all_golden, vectors.golden_source
     oracle, compute = _oracle(model, folder)
     key = f"{model.digest} {vectors.digest} {oracle}"
-    if model.export is None and model.graph.variables:
+    if model.graph.variables:
         key = f"{key} {vectors.starts.tobytes().hex()}"
     if model.export is None and oracle.startswith(LITERT.package):
         key = f"{key} {_arithmetic()}"
@@ -134,9 +134,24 @@ def _oracle(
     # Only exports need the link and the build tools, whose import takes time.
     from harness.golden import edge_impulse_golden  # noqa: PLC0415
 
-    return edge_impulse_golden.version(), lambda inputs, _: edge_impulse_golden.answers(
-        export, inputs[0], folder
+    return edge_impulse_golden.version(), lambda inputs, starts: edge_impulse_golden.answers(
+        export, inputs[0], starts, folder
     )
+
+
+def rounding_of(model: "Model", vectors: "Vectors", folder: Path) -> tuple[Array, ...] | None:
+    """Return how far rounding moves each score of an export's host build, by arrays [N, ...].
+
+    None if the sources of the export are elsewhere. Raises the same errors as `of_model`.
+    """
+    # As in `_oracle`.
+    from harness.golden import edge_impulse_golden, edge_impulse_rounding  # noqa: PLC0415
+
+    export = model.export
+    if export is None or not export.has_sources:
+        return None
+    still = edge_impulse_golden.answers(export, vectors.inputs, vectors.starts, folder)
+    return tuple(edge_impulse_rounding.rounding(export, vectors, still, folder))
 
 
 @cache

@@ -128,7 +128,7 @@ def prebuilt_image(
     key = hashlib.sha256(content).hexdigest()
     copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / _COPY)
     if stamped and build_id != digest[: 2 * _BUILD_ID_SIZE]:
-        _check_is_new(elf, build_id, copy.path)
+        _check_is_new(elf, build_id, content, images)
     with explained_errors("the firmware cannot be copied", images):
         cached = checked_cache.provide(
             copy.path.parent, key, lambda new: (new / copy.path.name).write_bytes(content), warn
@@ -156,12 +156,13 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(read_input(path)).hexdigest()
 
 
-def _check_is_new(elf: Path, build_id: str, copy: Path) -> None:
-    """Check that no other firmware that was run here answers with the same ID as `copy`."""
-    for other in copy.parents[1].glob(f"*-{ENGINE}-*/{_COPY}"):
-        content = other.read_bytes()
-        known = bytes.fromhex(build_id) in content and other != copy
-        if known and content.startswith(bytes.fromhex(build_id), _offset_of_id(Elf(other))):
+def _check_is_new(elf: Path, build_id: str, content: bytearray, images: Path) -> None:
+    """Check that nothing else with this ID than `content` was run here."""
+    stamp = bytes.fromhex(build_id)
+    for other in images.glob(f"*-{ENGINE}-*/{_COPY}"):
+        theirs = other.read_bytes()
+        known = stamp in theirs and theirs != content
+        if known and theirs.startswith(stamp, _offset_of_id(Elf(other))):
             raise InputError(
                 f"has the build ID {build_id}, as another firmware that was run here, {other}: "
                 "the device's answer cannot tell which of them runs",

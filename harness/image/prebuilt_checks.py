@@ -11,6 +11,7 @@ from harness.target.flash_security import security_fault
 from harness.target.target_file import Target
 
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
+_EXTERNAL = range(0x6000_0000, 0xA000_0000)  # Armv7-M ARM, B3.1: external RAM
 _TABLE = 128  # VTOR takes no more of the address: Armv7-M ARM, B3.2.5
 
 
@@ -73,7 +74,10 @@ def _check_place(elf: Elf, target: Target) -> None:
                 f"{len(segment.data):,} bytes are loaded to {segment.address:#010x}, outside the "
                 f"{_name(target)} of {target.name}, {memory.origin:#010x} to {memory.end:#010x}",
                 where=str(elf.path),
-                remedy=f"check that it is built for this chip, and that memory.{target.load} in "
+                remedy="external flash or RAM is not written here: link all of it into the chip's "
+                "flash, or leave it out (NOLOAD) and program it with the vendor's tool"
+                if segment.address in _EXTERNAL
+                else f"check that it is built for this chip, and that memory.{target.load} in "
                 f"{target.path} matches the linker script",
             )
         if end > memory.end:

@@ -1,8 +1,7 @@
 """Agreement of the device's outputs with golden, byte for byte, independent of the labels.
 
 The rule for floating-point scores is weaker, because compilers and math libraries for different
-processors round the last bits differently: the classes must be the same, and scores may differ
-by `TOLERANCE`.
+processors round the last bits differently: see `score_limits`.
 """
 
 from collections.abc import Sequence
@@ -58,10 +57,38 @@ def first_difference(outputs: Sequence[Array], golden: Sequence[Array]) -> Diffe
     return first
 
 
-TOLERANCE = 0.02
-"""Largest allowed difference of a score from golden; relative for scores above 1, such as anomaly
-scores. An int8 network's scores have steps of 1/256, and a difference in the last bit of the DSP's
-features may move a score by several steps."""
+FLOAT_ROUNDING = 2.0**-13
+"""Largest difference of a score from golden, relative for scores above 1, that the sums of a float
+network explain: 1,000 float products, each rounded otherwise. It is smaller than 1/256, the least
+step of an int8 network's scores, which are therefore compared byte for byte."""
+
+ROUNDING_SHARE = 2.0
+"""How many times farther than the host's moved copies (harness.golden.edge_impulse_rounding) the
+device's scores may be: the copies are few."""
+
+
+def score_limits(golden: Sequence[Array], rounding: Sequence[Array] | None) -> list[Array]:
+    """Return how far each score may be from `golden`, by arrays [N, ...] as there.
+
+    `rounding` is how far rounding before the network moves the scores; None if it is unknown.
+    """
+    moved = [np.zeros(values.shape) for values in golden] if rounding is None else rounding
+    return [
+        FLOAT_ROUNDING * np.maximum(np.abs(np.float64(values)), 1.0) + ROUNDING_SHARE * each
+        for values, each in zip(golden, moved, strict=True)
+    ]
+
+
+def score_excesses(
+    outputs: Sequence[Array], golden: Sequence[Array], limits: Sequence[Array]
+) -> list[Array]:
+    """Return by how much each score is beyond its limit; 0 within, infinite for a NaN."""
+    excesses = []
+    for ours, theirs, limit in zip(outputs, golden, limits, strict=True):
+        difference = np.abs(np.float64(ours) - theirs)
+        beyond = np.where(np.isfinite(difference), difference - limit, np.inf)
+        excesses.append(np.where(ours == theirs, 0.0, np.maximum(beyond, 0.0)))
+    return excesses
 
 
 def score_differences(outputs: Sequence[Array], golden: Sequence[Array]) -> Array:

@@ -18,15 +18,22 @@ def check_description(file: ModelFile, path: Path) -> None:
     _check_classes(file, path)
     if file.unit:
         _check_unit(file, path)
+    if file.continuous and not (path.parent / file.model).is_dir():
+        raise InputError(
+            "only an Edge Impulse export takes slices of its window",
+            where=f"{path}: continuous",
+            remedy="remove it",
+        )
 
 
 def check_export(file: ModelFile, export: Export, path: Path) -> None:
     """Raise `InputError` unless `file`, read from `path`, describes what the `export` does."""
-    if file.task != "classification":
+    tasks = ("agreement", *({export.kind} & {"classification", "regression"}))
+    if file.task not in tasks:
         raise InputError(
-            "an export can only be a classification",
+            f"the export is a model of {export.kind}, not of {file.task}",
             where=f"{path}: task",
-            remedy='write task = "classification"',
+            remedy=f"write task = {' or '.join(repr(task) for task in reversed(tasks))}",
         )
     if file.classes and file.classes != export.labels:
         raise InputError(

@@ -1,88 +1,110 @@
 """Exports: the C++ library that Edge Impulse generates from a project, unchanged.
 
-An export is a folder with `edge-impulse-sdk`, `model-parameters` and `tflite-model`.
-`model_metadata.h` describes the impulse's inputs and outputs, `model_variables.h` names the
-classes. Both are C; only the relevant lines are parsed.
+An export is the folders `edge-impulse-sdk`, `model-parameters` and `tflite-model`, alone or in an
+application. `model_metadata.h` describes the impulse's inputs and outputs, `model_variables.h`
+names the classes.
 https://docs.edgeimpulse.com/docs/run-inference/cpp-library
 """
 
 import hashlib
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from harness.errors import InputError
+from harness.model.edge_impulse_folders import (
+    DEPLOY_AGAIN,
+    METADATA,
+    TABLES,
+    ExportFolders,
+    find_folders,
+    is_export,
+)
+from harness.model.edge_impulse_metadata import Metadata, Variables
 from harness.model.graph import Graph, Operator, Tensor
-from harness.support.input_file import MAX_TEXT, read_input
+from harness.support.input_file import read_input
 
-METADATA = "model-parameters/model_metadata.h"
-_VARIABLES = "model-parameters/model_variables.h"
-_TYPES = "edge-impulse-sdk/classifier/ei_classifier_types.h"
-_WHOLE = (
-    "CMakeLists.txt",
-    "edge-impulse-sdk/classifier/ei_run_classifier.h",
-    "edge-impulse-sdk/cmake/zephyr/CMakeLists.txt",
-    _TYPES,
-    _VARIABLES,
-    "tflite-model",
-)
-_BUILT = ("edge-impulse-sdk", "model-parameters", "tflite-model")
-_SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S", ".cmake", ".txt"}
-_DEPLOY_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
+__all__ = ["METADATA", "STAGES", "Export", "Kind", "is_export", "read_export"]
 
-_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE)
-_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # skips string literals
-_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_CATEGORIES = re.compile(
-    r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
-    r'\{\s*((?:"(?:[^"\\]|\\.)*"[\s,]*)*)\}'
-)
-_MAX_EXPANSIONS = 8  # of a macro that expands to another macro's name
+_RUN = "classifier/ei_run_classifier.h"
+_SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S"}
+_AUDIO = 1000.0  # Hz, the least frequency of audio
+_BOX = 6  # values of a box: label, x, y, width, height, score
+_BOXES = 10  # that an SDK reports at least, if the metadata has no count
 
 STAGES = ("DSP", "INFERENCE", "POSTPROCESSING")
 """The stages of an impulse as operators of its graph; `run_classifier` times each of them."""
 
+Kind = Literal["classification", "regression", "detection", "anomaly", "visual-anomaly"]
+"""What the impulse's first output is: scores, a value, boxes, an anomaly score alone, or the mean
+and largest anomaly of an image."""
+
 
 @dataclass(frozen=True, eq=False)
 class Export:
-    """An impulse: `features` raw values in, a score for each of `labels` out.
+    """An impulse: `features` raw values in, the `outputs` of its `kind` out.
 
-    The `features` are `samples` of `axes` values each, taken at `frequency` Hz. With `anomaly`,
-    an anomaly score follows those of the labels. `threshold` is the least score that counts for
-    a class; it is 0 if the export names none. `network_inputs` is the number of values that the
-    DSP passes to the network.
+    The `features` are `samples` of `axes` values each, taken at `frequency` Hz; for an `image` they
+    are pixels. With `anomaly`, an anomaly score follows those of the labels. `threshold` is the
+    least score that counts for a class; it is 0 if the export names none. `boxes` is the most that
+    a detection reports. `network_inputs` is the number of values that the DSP passes to the
+    network. Of several `impulses`, this is the one that run_classifier() runs. A window has
+    `slices`; if the impulse is `continuous`, it takes one of them, and keeps what it computed of
+    those before.
     """
 
     path: Path
     project: str
     deployment: int
+    kind: Kind
     labels: tuple[str, ...]
     samples: int
     axes: int
     frequency: float
+    image: bool
     anomaly: bool
+    boxes: int
     threshold: float
     network_inputs: int
     compiled: bool
+    quantized: bool
+    impulses: int
+    slices: int
+    continuous: bool
 
     @property
     def features(self) -> int:
-        """Number of raw values of one classification."""
-        return self.samples * self.axes
+        """Number of raw values of one inference."""
+        return self.samples // (self.slices if self.continuous else 1) * self.axes
+
+    @cached_property
+    def folders(self) -> ExportFolders:
+        """Where the sources are; `InputError` if they are no longer there."""
+        return find_folders(self.path)
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether the sources are here, to build them."""
+        return True
 
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of names and contents of the sources that are built."""
-        return _digest(self.path, _BUILT)
+        folders = self.folders
+        return _digest(folders.sdk, folders.parameters, folders.network)
 
     @cached_property
+    def sdk_digest(self) -> str:
+        """The same of the SDK alone."""
+        return _digest(self.folders.sdk)
+
+    @property
     def sdk(self) -> str:
         """The SDK, identified by its contents: it does not state a version."""
-        return f"edge-impulse-sdk {_digest(self.path, _BUILT[:1])[:12]}"
+        return f"edge-impulse-sdk {self.sdk_digest[:12]}"
 
     @property
     def description(self) -> str:
@@ -90,32 +112,71 @@ class Export:
         runtime = "EON" if self.compiled else "interpreter"
         return f"Edge Impulse: {self.project}, deployment {self.deployment} ({runtime})"
 
+    @property
+    def outputs(self) -> tuple[tuple[str, int], ...]:
+        """Names and sizes of the outputs, in the order in which the adapter answers them."""
+        main = {
+            "detection": (("boxes", self.boxes * _BOX),),
+            "visual-anomaly": (("visual anomaly", 2),),
+            "anomaly": (),
+        }.get(self.kind, (("scores", len(self.labels)),))
+        return (*main, *((("anomaly", 1),) if self.anomaly else ()))
+
     def facts(self) -> list[str]:
         """Return the properties of the export as lines for a terminal."""
         rule = f"score of at least {self.threshold:g}" if self.threshold else "best score"
         return [
             str(self.path),
             f"  {self.description}",
-            f"  input   {self.features:,} raw features: {self.samples:,} samples of {self.axes} "
-            f"values, {self.frequency:g} per second",
-            f"  output  {', '.join(self.labels)}{' and an anomaly score' * self.anomaly}",
-            f"  class   {rule}",
+            f"  input   {self.features:,} raw features: {self._input}",
+            f"  output  {self._output}",
+            *([f"  class   {rule}"] if self.kind == "classification" else ()),
+            *(
+                [f"  impulse the first of {self.impulses}, the one that run_classifier() runs"]
+                if self.impulses > 1
+                else ()
+            ),
+            *(
+                [f"  lacks   {TABLES}: the tables of its FFT are computed"]
+                if self.has_sources and not (self.folders.sdk / TABLES).is_file()
+                else ()
+            ),
             f"  {self.sdk}, export {self.digest[:12]}",
         ]
 
+    @property
+    def _input(self) -> str:
+        if self.image:
+            return "pixels of an image"
+        if self.continuous:
+            return f"a slice, {self.slices} of which are a window; {self.frequency:g} per second"
+        return f"{self.samples:,} samples of {self.axes} values, {self.frequency:g} per second"
+
+    @property
+    def _output(self) -> str:
+        main = {
+            "detection": f"at most {self.boxes} boxes around {', '.join(self.labels)}",
+            "visual-anomaly": "mean and largest anomaly of an image",
+            "anomaly": "",
+            "regression": "a value",
+        }.get(self.kind, ", ".join(self.labels))
+        return " and ".join([*([main] if main else ()), *["an anomaly score"] * self.anomaly])
+
     @cached_property
     def graph(self) -> Graph:
-        """The stages as a graph; the tensors between them never leave the SDK."""
-        count = len(self.labels)
+        """The stages as a graph; the tensors between them never leave the SDK.
+
+        The features of earlier slices are the state of a continuous impulse.
+        """
         sizes = (
             ("features", self.features),
             ("network input", self.network_inputs),
-            ("network output", count),
-            ("scores", count),
-            *((("anomaly", 1),) if self.anomaly else ()),
+            ("network output", max(len(self.labels), 1)),
+            *self.outputs,
         )
+        kept = {1: 0} if self.continuous else {}
         tensors = tuple(
-            Tensor(index, name, (1, size), np.dtype(np.float32))
+            Tensor(index, name, (1, size), np.dtype(np.float32), initial=kept.get(index))
             for index, (name, size) in enumerate(sizes)
         )
         outputs = tuple(range(3, len(tensors)))
@@ -127,139 +188,79 @@ class Export:
         return Graph(tensors, operators, (0,), outputs, self.project, str(self.path))
 
 
-def is_export(folder: Path) -> bool:
-    """Return whether `folder` is an export, complete or not."""
-    return (folder / METADATA).is_file()
-
-
 def read_export(folder: Path) -> Export:
-    """Read the export in `folder`.
+    """Read the only export in `folder`.
 
-    Raises `InputError` naming the file if the folder is not an export or incomplete, its SDK is
-    too old to time its stages, or it is not a classification.
+    Raises `InputError` naming the file if there is none, or more than one, if it is incomplete, or
+    its impulse answers in a form that cannot be compared.
     """
-    if not is_export(folder):
-        raise InputError(
-            f"is not an export of Edge Impulse: it has no {METADATA}",
-            where=str(folder),
-            remedy=_DEPLOY_AGAIN,
+    folders = find_folders(folder)
+    if not (folders.sdk / _RUN).is_file():
+        raise InputError(f"the export has no {_RUN}", where=str(folders.sdk), remedy=DEPLOY_AGAIN)
+    metadata, variables = Metadata(folders.parameters), Variables(folders.parameters)
+    if metadata.integer("FREEFORM_OUTPUT", 0) != 0:
+        raise metadata.wrong(
+            "FREEFORM_OUTPUT",
+            "the impulse has free-form outputs, which have no meaning to compare",
+            "give an impulse with labels, values, boxes or an anomaly score",
         )
-    for name in _WHOLE:
-        if not (folder / name).exists():
-            raise InputError(f"the export has no {name}", where=str(folder), remedy=_DEPLOY_AGAIN)
-    if "dsp_us" not in _read(folder / _TYPES):
-        raise InputError(
-            "the SDK is too old: it does not time its stages in microseconds",
-            where=str(folder / _TYPES),
-            remedy="deploy the project again; SDKs since 2021 do",
-        )
-    metadata = _Metadata(folder / METADATA)
-    metadata.check_task()
-    labels = _labels(folder / _VARIABLES, metadata.count("LABEL_COUNT"))
+    labels = metadata.count("LABEL_COUNT", 0)
+    anomaly = metadata.integer("HAS_ANOMALY") != 0
+    kind = _kind(metadata, labels)
+    if kind == "anomaly" and not anomaly:
+        raise metadata.wrong("LABEL_COUNT", "the impulse has neither labels nor an anomaly score")
     return Export(
         path=folder.resolve(),
         project=metadata.text("PROJECT_NAME"),
         deployment=metadata.integer("PROJECT_DEPLOY_VERSION"),
-        labels=labels,
+        kind=kind,
+        labels=variables.labels(labels) if labels else (),
         samples=metadata.count("RAW_SAMPLE_COUNT"),
         axes=metadata.count("RAW_SAMPLES_PER_FRAME"),
         frequency=metadata.number("FREQUENCY"),
-        anomaly=metadata.integer("HAS_ANOMALY") != 0,
+        image=metadata.integer("INPUT_WIDTH", 0) != 0,
+        anomaly=anomaly and kind != "visual-anomaly",
+        boxes=metadata.count("OBJECT_DETECTION_COUNT", default=_BOXES)
+        if kind == "detection"
+        else 0,
         threshold=metadata.number("THRESHOLD", 0.0),
         network_inputs=metadata.count("NN_INPUT_FRAME_SIZE"),
         compiled=metadata.integer("COMPILED", 0) == 1,
+        quantized=metadata.integer("QUANTIZATION_ENABLED", 0) == 1,
+        impulses=variables.impulses,
+        slices=metadata.count("SLICES_PER_MODEL_WINDOW", default=1),
+        continuous=False,
     )
 
 
-class _Metadata:
-    """The macros of `model_metadata.h`; of several definitions, the first counts."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._defined: Mapping[str, str] = {
-            name: _COMMENT.sub(r"\1", value).strip()
-            for name, value in reversed(_DEFINE.findall(_read(path)))
-        }
-
-    def check_task(self) -> None:
-        """Reject impulses whose outputs are not class scores."""
-        for name, what in (
-            ("OBJECT_DETECTION", "detects objects"),
-            ("HAS_VISUAL_ANOMALY", "finds anomalies in images"),
-            ("FREEFORM_OUTPUT", "has free-form outputs"),
-        ):
-            if self.integer(name, 0) != 0:
-                raise self._wrong(name, f"the impulse {what}", "give a classification")
-        if self.count("LABEL_COUNT") == 1:
-            raise self._wrong("LABEL_COUNT", "the impulse is a regression", "give a classification")
-
-    def text(self, name: str) -> str:
-        literal = _TEXT.fullmatch(self._value(name, None))
-        if literal is None:
-            raise self._wrong(name, "is not a string literal", _DEPLOY_AGAIN)
-        return literal[1]
-
-    def number(self, name: str, default: float | None = None) -> float:
-        value = self._value(name, None if default is None else str(default))
-        try:
-            number = float(value.strip("()").rstrip("fF"))
-        except ValueError:
-            raise self._wrong(name, f"{value!r} is not a number", _DEPLOY_AGAIN) from None
-        if not np.isfinite(number):
-            raise self._wrong(name, f"{value!r} is not finite", _DEPLOY_AGAIN)
-        return number
-
-    def integer(self, name: str, default: int | None = None) -> int:
-        number = self.number(name, default)
-        if number != int(number):
-            raise self._wrong(name, f"{number:g} is not an integer", _DEPLOY_AGAIN)
-        return int(number)
-
-    def count(self, name: str) -> int:
-        number = self.integer(name)
-        if not 0 < number < 1 << 24:
-            raise self._wrong(name, f"{number} is out of range", _DEPLOY_AGAIN)
-        return number
-
-    def _value(self, name: str, default: str | None) -> str:
-        """Return the value of EI_CLASSIFIER_`name`, with macros expanded."""
-        value = self._defined.get(f"EI_CLASSIFIER_{name}", default)
-        if value is None:
-            raise self._wrong(name, "is missing", _DEPLOY_AGAIN)
-        for _ in range(_MAX_EXPANSIONS):
-            value = self._defined.get(value, value)
-        return value
-
-    def _wrong(self, name: str, what: str, remedy: str) -> InputError:
-        return InputError(what, where=f"{self._path}: EI_CLASSIFIER_{name}", remedy=remedy)
-
-
-def _labels(path: Path, count: int) -> tuple[str, ...]:
-    categories = _CATEGORIES.search(_read(path))
-    if categories is None:
+def continuous(export: Export, where: str) -> Export:
+    """Return `export` with slices as its input; `InputError` unless it can take them."""
+    if export.image or export.frequency < _AUDIO or export.samples % export.slices:
         raise InputError(
-            "has no ei_classifier_inferencing_categories", where=str(path), remedy=_DEPLOY_AGAIN
+            "the export does not classify audio, and takes no slices",
+            where=where,
+            remedy="remove `continuous`",
         )
-    labels = tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(categories[1]))
-    if len(labels) != count or len(set(labels)) != count:
-        raise InputError(
-            f"has the labels {', '.join(labels) or 'none'}, but {METADATA} has {count}",
-            where=str(path),
-            remedy="the two files come from different deployments, or were edited: "
-            + _DEPLOY_AGAIN,
-        )
-    return labels
+    return replace(export, continuous=True)
 
 
-def _read(path: Path) -> str:
-    return read_input(path, MAX_TEXT).decode("utf-8", errors="replace")
+def _kind(metadata: Metadata, labels: int) -> Kind:
+    if metadata.integer("HAS_VISUAL_ANOMALY", 0) != 0:
+        return "visual-anomaly"
+    if metadata.integer("OBJECT_DETECTION", 0) != 0:
+        return "detection"
+    if labels == 0:
+        return "anomaly"
+    return "regression" if labels == 1 else "classification"
 
 
-def _digest(root: Path, folders: tuple[str, ...]) -> str:
+def _digest(*folders: Path) -> str:
     sha = hashlib.sha256()
-    files = (file for folder in folders for file in (root / folder).rglob("*"))
-    for file in sorted(file for file in files if file.suffix in _SOURCES and file.is_file()):
-        data = read_input(file)
-        sha.update(f"{file.relative_to(root).as_posix()}\0{len(data)}\0".encode())
-        sha.update(data)
+    for folder in folders:
+        files = (file for file in folder.rglob("*") if file.suffix in _SOURCES and file.is_file())
+        for file in sorted(files):
+            data = read_input(file)
+            name = f"{folder.name}/{file.relative_to(folder).as_posix()}"
+            sha.update(f"{name}\0{len(data)}\0".encode())
+            sha.update(data)
     return sha.hexdigest()

@@ -22,8 +22,11 @@ from harness.support.suggestions import suggest
 _SEPARATOR = re.compile(r"[\s,;]+")
 
 
-def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
+def load_features(folder: Path, labels: Sequence[str], slices: int = 1) -> Vectors:
     """Read all samples in `folder`; the files' names give their classes, which are in `labels`.
+
+    Without `labels`, the samples have no classes, and the files any names. Each sample becomes a
+    recording of as many vectors as it has `slices`.
 
     Raises `InputError` naming the file if there are no samples, a label is unknown, a value is
     not a number, or a sample has more or fewer values than the first.
@@ -34,7 +37,7 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
             "holds no samples",
             where=str(folder),
             remedy=f"paste raw features from the Studio into a file there, for example "
-            f"{labels[0]}.1.txt",
+            f"{labels[0] if labels else 'sample'}.1.txt",
         )
     inputs = [_numbers(file) for file in files]
     for file, values in zip(files, inputs, strict=True):
@@ -46,9 +49,19 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
                 remedy="copy the raw features of a complete window",
             )
     array = np.stack(inputs)
+    if array.shape[1] % slices:
+        raise InputError(
+            f"holds {count_of(array.shape[1], 'number')}, which are not {slices} equal slices",
+            where=str(files[0]),
+            remedy="copy the raw features of a complete window",
+        )
+    array = array.reshape(len(files) * slices, -1)
     array.setflags(write=False)
-    indices = np.array([_label(file, labels) for file in files], np.int64)
-    return Vectors(folder, (array,), indices)
+    recordings = np.repeat(np.arange(len(files)), slices) if slices > 1 else None
+    indices = None
+    if labels:
+        indices = np.repeat([_label(file, labels) for file in files], slices).astype(np.int64)
+    return Vectors(folder, (array,), indices, recordings=recordings)
 
 
 def _label(file: Path, labels: Sequence[str]) -> int:

@@ -17,13 +17,13 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.model import tflite_file
 from harness.model.description_rules import check_description, check_export
-from harness.model.edge_impulse_export import Export, is_export, read_export
+from harness.model.edge_impulse_export import Export, continuous, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
 from harness.model.metric import SHOWN, Metric, shown_target
 from harness.model.metric_arrays import check_both_labels
-from harness.model.model_file import DESCRIPTION, ModelFile, Provenance, Task
+from harness.model.model_file import DESCRIPTION, METRICS, ModelFile, Provenance, Task
 from harness.model.vectors import Vectors, load_vectors
 from harness.model.vectors_fit import (
     check_finite,
@@ -91,7 +91,9 @@ class Model:
     def vectors(self) -> Vectors:
         """The test vectors, read from `vectors_path` at first use."""
         if self.vectors_path.is_dir():
-            return load_features(self.vectors_path, self.classes)
+            labels = self.classes if self.task == "classification" else ()
+            slices = self.export.slices if self.export and self.export.continuous else 1
+            return load_features(self.vectors_path, labels, slices)
         vectors = load_vectors(self.vectors_path)
         if self.classes and self.task in {"classification", "anomaly-detection"}:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
@@ -171,6 +173,8 @@ def load_model(folder: Path) -> Model:
     export = read_export(tflite_path) if tflite_path.is_dir() else None
     if export is not None:
         check_export(file, export, description)
+        if file.continuous:
+            export = continuous(export, f"{description}: continuous")
     return Model(
         name=folder.resolve().name,
         path=folder,
@@ -178,7 +182,7 @@ def load_model(folder: Path) -> Model:
         task=file.task,
         metric=file.metric,
         quality_target=file.quality_target,
-        classes=export.labels if export is not None else file.classes,
+        classes=_classes(export, file.task) if export is not None else file.classes,
         unit=file.unit or "1",
         preprocessing=file.input.preprocessing,
         provenance=file.provenance,
@@ -192,18 +196,20 @@ def load_model(folder: Path) -> Model:
 def _bare_export(folder: Path) -> Model:
     """Return a model for an export without `model.toml`: its quality target is 0.
 
-    Its vectors lie in the same folder: in `vectors.npz`, or in the folder `features`.
+    Its vectors lie in the same folder: in `vectors.npz`, or in the folder `features`. Only a
+    classification has labels, the names of the files; all else is compared with golden alone.
     """
     export = read_export(folder)
     vectors = folder / "vectors.npz"
+    task: Task = "classification" if export.kind == "classification" else "agreement"
     return Model(
         name=folder.resolve().name,
         path=folder,
         description=export.description,
-        task="classification",
-        metric="accuracy",
+        task=task,
+        metric=METRICS[task],
         quality_target=0.0,
-        classes=export.labels,
+        classes=_classes(export, task),
         preprocessing="raw features",
         provenance=Provenance(data="the project's", licence="the export's"),
         tflite=b"",
@@ -211,6 +217,10 @@ def _bare_export(folder: Path) -> Model:
         vectors_path=vectors if vectors.is_file() else folder / "features",
         export=export,
     )
+
+
+def _classes(export: Export, task: Task) -> tuple[str, ...]:
+    return export.labels if task == "classification" else ()
 
 
 def find_model(name_or_path: str, roots: Sequence[Path]) -> Model:

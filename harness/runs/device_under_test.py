@@ -155,6 +155,11 @@ class BoardUnderTest:
                 self._request.progress.warn,
             )
 
+    def _rounding(self, vectors: Vectors) -> tuple[Array, ...] | None:
+        """Return how far rounding moves golden's scores of an export; None if it is unknown."""
+        with self._request.progress.step(f"rounding the samples of {self.model.name} otherwise"):
+            return oracle.rounding_of(self.model, vectors, self._request.workspace.golden)
+
     def _meter_session(self) -> MeterSession | None:
         """Return a session with the requested meter; None if no meter was requested."""
         metering = self._request.metering

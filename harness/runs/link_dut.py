@@ -90,8 +90,11 @@ class LinkDut(BoardUnderTest):
 
     def _run(self) -> Run:
         run = self._stream(self._request.quick.schedule(self.model))
-        if run.first_difference is not None and self.model.export is None:
-            run = self._variants.traced(run, run.first_difference.vector)
+        if run.first_difference is not None:
+            if self.model.export is None:
+                run = self._variants.traced(run, run.first_difference.vector)
+            else:
+                run = replace(run, rounding=self._rounding(run.vectors))
         if self._request.profile:
             run = self._variants.with_profile(run)
         # Unicorn and capstone are slow to import; the first inference must not wait for them.
@@ -180,7 +183,7 @@ class LinkDut(BoardUnderTest):
             stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory,
             retries=link.retries - retries,
-            log=tuple(link.log),
+            log=(*link.log, *self.board.swo_lines()),
             looks=np.array(looks, dtype=np.int64)[places],
             input_via=way.via,
             input_choice=way.choice,

@@ -15,12 +15,13 @@ from harness.image.stack_paint import StackUse
 from harness.link.messages import Welcome
 from harness.link.protocol import InputVia
 from harness.measure.agreement import (
-    TOLERANCE,
     Difference,
     bytes_differing,
     classes,
     first_difference,
     score_differences,
+    score_excesses,
+    score_limits,
 )
 from harness.measure.core_clock import ClockBounds
 from harness.measure.cycles.estimate import Estimate
@@ -68,7 +69,8 @@ class Run:
     `clock` is the measured clock of the core, if it has one and the firmware's counter can be read.
     `subset` has the numbers of the vectors that ran, if not all of the model's did. `device` is
     which of several equal boards ran. `recoveries` are the attempts to bring back the board when it
-    hung; all numbers are of the last attempt.
+    hung; all numbers are of the last attempt. `rounding` is how far rounding moves each score of an
+    export, if scores differ.
     """
 
     target: Target
@@ -105,6 +107,7 @@ class Run:
     subset: Subset | None = None
     device: DeviceInfo | None = None
     recoveries: tuple[str, ...] = ()
+    rounding: tuple[Array, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<Run of {described(self)}>"
@@ -175,6 +178,13 @@ class Run:
     @cached_property
     def settled_outputs(self) -> tuple[Array, ...]:
         """All outputs; floats that count as equal to golden's have golden's bits."""
+        if self.model.export is not None:
+            return tuple(
+                np.where(excess == 0.0, theirs, ours)
+                for ours, theirs, excess in zip(
+                    self.all_outputs, self.all_golden, self.score_excesses, strict=True
+                )
+            )
         return settled(self.all_outputs, self.all_golden, self.network)
 
     @cached_property
@@ -193,8 +203,16 @@ class Run:
         return score_differences(self.all_outputs, self.all_golden)
 
     @cached_property
+    def score_excesses(self) -> list[Array]:
+        """By how much the scores of an export are farther from golden than rounding explains."""
+        limits = score_limits(self.all_golden, self.rounding)
+        return score_excesses(self.all_outputs, self.all_golden, limits)
+
+    @cached_property
     def classes_differing(self) -> npt.NDArray[np.int64]:
         """The indices of vectors for which an export gives another class than golden."""
+        if not self.model.classes:
+            return np.zeros(0, np.int64)
         threshold = 0.0 if self.model.export is None else self.model.export.threshold
         ours, theirs = (classes(scores, threshold) for scores in (self.outputs, self.golden))
         return np.flatnonzero(ours != theirs)
@@ -231,24 +249,35 @@ class Run:
         return reasons
 
     def _score_failures(self) -> list[str]:
-        """Return where an export's scores differ from golden's by more than rounding."""
-        reasons = []
-        wrong = self.classes_differing
-        if wrong.size:
-            ours, theirs = (scores[wrong[0]].ravel() for scores in (self.outputs, self.golden))
-            reasons.append(
-                f"{wrong.size} of {len(self.vectors)} vectors have a different class than golden "
-                f"({self.golden_source}); first: vector {self.number(wrong[0])}, "
-                f"{self._named(ours)} instead of {self._named(theirs)}"
+        """Return where an export's answers differ from golden's by more than rounding."""
+        beyond = [excess.reshape(len(excess), -1).max(axis=1) for excess in self.score_excesses]
+        wrong = np.flatnonzero(np.max(beyond, axis=0))
+        if not wrong.size:
+            return []
+        first = wrong[0]
+        output = next(index for index, excess in enumerate(beyond) if excess[first])
+        value = int(self.score_excesses[output][first].argmax())
+        ours, theirs = (
+            outputs[output][first].ravel()[value] for outputs in (self.all_outputs, self.all_golden)
+        )
+        limit = score_limits(self.all_golden, self.rounding)[output][first].ravel()[value]
+        name = self.network.output_tensors[output].name
+        text = (
+            f"{wrong.size} of {len(self.vectors)} vectors differ from golden "
+            f"({self.golden_source}) by more than rounding explains; first: vector "
+            f"{self.number(first)}, {name}, value {value}: {ours:.6g} instead of {theirs:.6g}, "
+            f"and rounding moves it by at most {limit:.2g}"
+        )
+        if self.rounding is None:
+            text += ", as far as is known without the export's sources"
+        different = np.intersect1d(wrong, self.classes_differing)
+        if different.size:
+            ours, theirs = (scores[different[0]].ravel() for scores in (self.outputs, self.golden))
+            text += (
+                f"; {different.size} have a different class, first: vector "
+                f"{self.number(different[0])}, {self._named(ours)} instead of {self._named(theirs)}"
             )
-        differences = self.score_differences
-        if differences.max() > TOLERANCE:
-            reasons.append(
-                f"scores differ from golden ({self.golden_source}) by up to "
-                f"{differences.max():.4f} (vector {self.number(int(differences.argmax()))}); "
-                f"rounding explains at most {TOLERANCE:g}"
-            )
-        return reasons
+        return [text]
 
     def _named(self, scores: Array) -> str:
         best = int(scores.argmax())

@@ -116,7 +116,10 @@ class VirtualBoard:
         return [tuple(edge) for edge in self._request(Request("edges"))]
 
     def swo_lines(self) -> list[str]:
-        """Return the last lines of text that the firmware has sent over SWO."""
+        """Return the lines of text that the firmware has sent over SWO since the last call.
+
+        The board keeps the last 1,000 of them.
+        """
         result: list[str] = self._request(Request("swo"))
         return result
 

@@ -65,7 +65,11 @@ class CoreDevices:
     ) -> None:
         self._executor = executor
         self._buffers_stores = design.type.write_buffer
-        self.nvic = Nvic(design.priority_bits, executor.interrupt)
+        self.nvic = Nvic(
+            design.priority_bits,
+            executor.interrupt,
+            secure_fault=design.type.security_extension,
+        )
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
         kind = design.type
         self.debug = HaltingDebug(core, executor, self.nvic, kind)
@@ -81,12 +85,21 @@ class CoreDevices:
             float_allowed=executor.allow_float,
             configured=self._on_configuration,
         )
-        self.dwt = Dwt(kind, executor, clock, lambda: core.halted, lambda: self.debug.traced)
+        self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)
         self.debug.trace_changed = self.dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.debug_version)
+        fpb = Fpb(
+            executor.set_breakpoints,
+            kind.breakpoints,
+            kind.debug_version,
+            literals=kind.literals,
+        )
         self.swo = Swo()
         itm = Itm(
-            lambda: self.debug.traced, clock.ticks, self.swo.send, locks=kind.debug_version == 1
+            lambda: self.debug.traced,
+            executor.is_privileged,
+            clock.ticks,
+            self.swo.send,
+            locks=kind.debug_version == 1,
         )
         private_bus.add_devices(window, self.control, self.dwt, fpb, itm, kind.parts, design.rom)
 

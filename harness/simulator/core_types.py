@@ -13,27 +13,30 @@ from harness.simulator.coresight import DebugIds, Part, component
 from harness.simulator.mpu import Mpu, MpuV7, MpuV8
 from harness.simulator.private_bus import ROM_TABLE
 from harness.simulator.scs import ControlRegisters
+from harness.simulator.undefined_encodings import Undefined, in_armv6m, in_armv7m, in_armv8m
 
 
 @dataclass(frozen=True)
 class CoreType:
     """A core type; `model` is Unicorn's number of it.
 
-    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of `breakpoints`,
-    the DWT of `comparators`; both are of `debug_version` 1 or 2. `parts` identify SCS, DWT,
-    breakpoint unit, ITM and TPIU, in this order; a core without the last ones has fewer.
-    `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU with this number of
-    `regions`. Without a `write_buffer`, all faults of stores are precise.
+    `demcr` are the writable bits of DEMCR. The breakpoint unit has this number of comparators for
+    `breakpoints` and `literals`, the DWT of `comparators`; both are of `debug_version` 1 or 2.
+    `parts` identify SCS, DWT, breakpoint unit, ITM and TPIU, in this order; a core without the last
+    ones has fewer. `debug_ids` can be replaced by a chip's own. `mpu` is the kind of its MPU with
+    this number of `regions`. Without a `write_buffer`, all faults of stores are precise.
     """
 
     model: int
     registers: ControlRegisters
     demcr: int
     breakpoints: int
+    literals: int
     comparators: int
     debug_version: int
     parts: tuple[Part, ...]
     debug_ids: DebugIds
+    undefined: Undefined
     mpu: type[Mpu] | None = None
     regions: int = 0
     write_buffer: bool = True
@@ -58,10 +61,12 @@ CORTEX_M0PLUS = CoreType(
     ),
     demcr=0x0100_0401,
     breakpoints=4,
+    literals=0,
     comparators=2,
     debug_version=1,
     parts=(Part(0x008), Part(0x00A), Part(0x00B)),
     debug_ids=DebugIds(0x0BC1_1477, 0x0477_0031, ROM_TABLE),
+    undefined=in_armv6m,
     write_buffer=False,
     cycle_counter=False,
 )
@@ -96,6 +101,7 @@ CORTEX_M4F = CoreType(
     ),
     demcr=0x010F_07F1,
     breakpoints=6,
+    literals=2,
     comparators=4,
     debug_version=1,
     parts=(
@@ -103,6 +109,7 @@ CORTEX_M4F = CoreType(
         component(0x9A1, 0, device_type=0x11),
     ),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
+    undefined=in_armv7m,
     mpu=MpuV7,
     regions=8,
 )
@@ -140,6 +147,7 @@ CORTEX_M33 = CoreType(
     ),
     demcr=0x010F_0FF1,
     breakpoints=8,
+    literals=0,
     comparators=4,
     debug_version=2,
     parts=(
@@ -149,6 +157,7 @@ CORTEX_M33 = CoreType(
         component(_PART_M33, 0x1A01, device_type=0x43),
     ),
     debug_ids=DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE),
+    undefined=in_armv8m,
     mpu=MpuV8,
     regions=16,
     security_extension=True,

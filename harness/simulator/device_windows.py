@@ -1,6 +1,6 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,12 +12,10 @@ from harness.simulator.emulator import Emulator
 class Access:
     """The callbacks around each access to a device; millions of accesses occur per minute.
 
-    `repair` is called before an access if there are any `repairs`, `leave` after an access to an
-    exact page. An exception must not cross the emulator: `failed` keeps it until the run ends.
+    `leave` is called after an access to an exact page. An exception must not cross the emulator:
+    `failed` keeps it until the run ends.
     """
 
-    repairs: Sized
-    repair: Callable[[], None]
     leave: Callable[[], None]
     failed: Callable[[BaseException], None]
 
@@ -54,11 +52,11 @@ def _map(
     *,
     exact: bool = False,
 ) -> None:
-    repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
+    if size <= 0:
+        return
+    leave, failed = access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
-        if repairs:
-            repair()
         try:
             return window.read(base + offset, width)
         except BusError:  # an empty place in a page without exact devices: see Window
@@ -71,8 +69,6 @@ def _map(
                 leave()
 
     def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
-        if repairs:
-            repair()
         try:
             with suppress(BusError):
                 window.write(base + offset, width, value)

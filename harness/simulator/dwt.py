@@ -12,6 +12,7 @@ from harness.simulator.clock import Clock
 from harness.simulator.comparators import COMP0, STRIDE, Comparator
 from harness.simulator.core_types import CoreType
 from harness.simulator.execution import Executor
+from harness.simulator.halting_debug import DebuggedCore
 
 CTRL, CYCCNT, PCSR = 0x000, 0x004, 0x01C
 
@@ -23,23 +24,23 @@ _MASK32 = 0xFFFF_FFFF
 
 
 class Dwt:
-    """The unit of a core of this `kind` on `executor`.
+    """The unit of `core`, which is of this `kind` and on `executor`.
 
-    `halted` returns whether the core is in debug state, `traced` returns DEMCR.TRCENA.
+    `traced` returns DEMCR.TRCENA.
     """
 
     def __init__(
         self,
+        core: DebuggedCore,
         kind: CoreType,
         executor: Executor,
         clock: Clock,
-        halted: Callable[[], bool],
         traced: Callable[[], bool],
     ) -> None:
         self._has_counter = kind.cycle_counter
         self._executor = executor
         self._clock = clock
-        self._halted = halted
+        self._core = core
         self._traced = traced
         self._comparators = [
             Comparator(number, kind.debug_version) for number in range(kind.comparators)
@@ -73,7 +74,7 @@ class Dwt:
         if offset == CYCCNT:
             return self._count()
         if offset == PCSR:
-            return _MASK32 if self._halted() or not self._traced() else self._executor.pc
+            return _MASK32 if self._core.halted or not self._traced() else self._executor.pc
         if offset == CTRL:
             return len(self._comparators) << _NUMCOMP | self._control
         return self._profile.get(offset, 0)
@@ -99,8 +100,8 @@ class Dwt:
     # As a device with events: a match of the cycle counter
 
     def deadline(self) -> int | None:
-        """Return the tick at which the cycle counter matches; None if nothing compares it."""
-        if self._match_at is None:
+        """Return the tick at which the cycle counter matches; None if it will not."""
+        if self._match_at is None or self._core.sleeping:
             return None
         return self._match_at + self._clock.slept
 

@@ -36,6 +36,7 @@ class Exceptions:
         design: CoreDesign,
     ) -> None:
         self.lockup = False
+        self._refuses_faultmask = False
         self._executor = executor
         self._nvic = devices.nvic
         self._scs = devices.control
@@ -48,7 +49,6 @@ class Exceptions:
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
-        self._masks = registers.batch(reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK)
         self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
         self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
         self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
@@ -65,10 +65,10 @@ class Exceptions:
 
     def execution_priority(self, *, ignore_primask: bool = False) -> int:
         """Return the current execution priority; an exception must have a lower number."""
-        primask, basepri, faultmask = self._masks.read()
+        primask, basepri, faultmask = self._executor.hidden.masks()
         if ignore_primask:
             primask = 0
-        return self._nvic.execution_priority(primask & 1, basepri & 0xFF, faultmask & 1)
+        return self._nvic.execution_priority(primask, basepri, faultmask)
 
     def may_preempt(self, exception: int) -> bool:
         """Return whether the group priority of `exception` is higher than the current one."""
@@ -89,15 +89,23 @@ class Exceptions:
         priority = self._nvic.group(self._nvic.priority(due))
         return priority < self.execution_priority(ignore_primask=True)
 
+    def keep_faultmask(self) -> None:
+        """Let the instructions up to the next stop not set FAULTMASK: see B5.2.1, CPS."""
+        _, _, faultmask = self._executor.hidden.masks()
+        self._refuses_faultmask |= not faultmask
+
     def follow_priority(self) -> None:
         """Switch the MPU off or on if the sign of the execution priority has changed."""
+        if self._refuses_faultmask:
+            self._refuses_faultmask = False
+            self._executor.registers.write(reg.FAULTMASK, 0)
         if self._mpu is not None and self._mpu.enabled:
             self._mpu.suspend(self.execution_priority() < 0)
 
     def _masked_from(self) -> int:
-        _, basepri, faultmask = self._masks.read()
+        _, basepri, faultmask = self._executor.hidden.masks()
         mask = basepri & self._nvic.mask
-        return -1 if faultmask & 1 else mask or nvic.THREAD_PRIORITY
+        return -1 if faultmask else mask or nvic.THREAD_PRIORITY
 
     # Entry
 
@@ -247,10 +255,9 @@ class Exceptions:
             return False
         if returning not in self._nvic.active:
             return False
-        if kind == _HANDLER:
-            return len(self._nvic.active) > 1
-        any_depth = self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA
-        return len(self._nvic.active) == 1 or bool(any_depth)
+        if kind == _HANDLER or len(self._nvic.active) == 1:
+            return True
+        return bool(self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA)
 
     def _deactivate(self, returning: int) -> None:
         """End the exception; a return from any but NMI clears FAULTMASK."""
@@ -374,6 +381,12 @@ class Exceptions:
             self.hard_fault(fault_status.FORCED)
 
     def lock_up(self) -> None:
-        """Lock up, until a reset or a debugger ends it."""
+        """Lock up, until a reset, a debugger or an NMI ends it (B1.5.15)."""
         self.lockup = True
         self._executor.pc = LOCKUP_PC
+
+    def end_lockup(self) -> None:
+        """Take a pending NMI, if it preempts what locked up."""
+        if self.lockup and nvic.NMI in self._nvic.pending and self.may_preempt(nvic.NMI):
+            self.lockup = False
+            self.enter(nvic.NMI)

@@ -42,6 +42,7 @@ _REGISTERS = {
     **{0x40 + index: register for index, register in enumerate(reg.S)},
 }
 _PC, _XPSR = 15, 16
+_STACK_LIMITS = (28, 29)  # MSPLIM_S and PSPLIM_S
 
 
 class DebuggedCore(Protocol):
@@ -167,22 +168,24 @@ class HaltingDebug:
     def transfer_register(self, selector: int) -> None:
         """Copy a core register to or from DCRDR; `selector` is the value written to DCRSR."""
         number = selector & 0x7F
-        if selector & _REGWNR:
-            self._write_register(number, self._data)
-        else:
-            self._data = self._read_register(number)
+        if number == _SPECIAL:
+            if selector & _REGWNR:
+                self._write_special(self._data)
+            else:
+                self._data = self._read_special()
+            return
+        with self._executor.hidden.privileged():
+            if selector & _REGWNR:
+                self._write_register(number, self._data)
+            else:
+                self._data = self._read_register(number)
 
     def _read_register(self, number: int) -> int:
         registers = self._executor.registers
         if number == _PC:
             return self._executor.pc
-        if number == _SPECIAL:
-            return (
-                (registers.read(reg.CONTROL) & 0xF) << 24
-                | (registers.read(reg.FAULTMASK) & 1) << 16
-                | (registers.read(reg.BASEPRI) & 0xFF) << 8
-                | registers.read(reg.PRIMASK) & 1
-            )
+        if number in _STACK_LIMITS and self._kind.security_extension:
+            return self._executor.hidden.stack_limits[_STACK_LIMITS.index(number)]
         found = _REGISTERS.get(number)
         return 0 if found is None else registers.read(found)
 
@@ -190,13 +193,6 @@ class HaltingDebug:
         registers = self._executor.registers
         if number == _PC:
             self._executor.pc = value & ~1
-        elif number == _SPECIAL:
-            registers.write(reg.PRIMASK, value & 1)
-            registers.write(reg.BASEPRI, value >> 8 & 0xFF)
-            registers.write(reg.FAULTMASK, value >> 16 & 1)
-            registers.write(reg.CONTROL, value >> 24 & 0xF)
-            self._executor.check_privilege()
-            registers.refresh()
         elif number in _REGISTERS:
             if number == _XPSR:
                 exception = value & 0x1FF
@@ -204,3 +200,20 @@ class HaltingDebug:
                 self._nvic.current = exception
             registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
             registers.refresh()
+
+    def _read_special(self) -> int:
+        """Return CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word."""
+        control = self._executor.registers.read(reg.CONTROL) & 0xF
+        primask, basepri, faultmask = self._executor.hidden.masks()
+        return control << 24 | faultmask << 16 | (basepri & self._nvic.mask) << 8 | primask
+
+    def _write_special(self, value: int) -> None:
+        """Write CONTROL, FAULTMASK, BASEPRI and PRIMASK."""
+        registers = self._executor.registers
+        self._executor.hidden.end_user_mode()
+        registers.write(reg.PRIMASK, value & 1)
+        registers.write(reg.BASEPRI, value >> 8 & 0xFF)
+        registers.write(reg.FAULTMASK, value >> 16 & 1)
+        registers.write(reg.CONTROL, value >> 24 & 0xF)
+        self._executor.check_privilege()
+        registers.refresh()

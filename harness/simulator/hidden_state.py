@@ -104,6 +104,33 @@ class HiddenState:
         yield self.machine
         self.store()
 
+    def masks(self) -> tuple[int, int, int]:
+        """Return PRIMASK, BASEPRI and FAULTMASK; Unicorn's registers read as zero in user mode."""
+        self.load()
+        machine, bank = self.machine, self.bank
+        return machine.primask[bank], machine.basepri[bank], machine.faultmask[bank]
+
+    def end_user_mode(self) -> int:
+        """Clear CONTROL.nPRIV, with which Unicorn refuses special registers; return its value."""
+        with self.changing() as machine:
+            user: int = machine.control[self.bank] & 1
+            machine.control[self.bank] &= ~1
+        return user
+
+    @contextmanager
+    def privileged(self) -> Iterator[None]:
+        """Let Unicorn read and write all registers while the context is open."""
+        user = self.end_user_mode()
+        yield
+        with self.changing() as machine:
+            machine.control[self.bank] |= user
+
+    @property
+    def stack_limits(self) -> tuple[int, int]:
+        """MSPLIM and PSPLIM of the current security state."""
+        self.load()
+        return self.machine.msplim[self.bank], self.machine.psplim[self.bank]
+
     def snapshot(self) -> bytes:
         """Return the complete state of the core, with all registers."""
         self.load()

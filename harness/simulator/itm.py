@@ -2,7 +2,9 @@
 
 Armv7-M ARM (DDI 0403E), C1.7; Cortex-M4 TRM (100166), "ITM register summary". A write becomes a
 source packet (appendix D4), and with TCR.TSENA a local timestamp follows it. The FIFO is never
-full. The unit sends no synchronization, no global timestamps, and no packets of the DWT.
+full. Unprivileged code can read all registers; its writes have an effect only on the ports that TPR
+leaves to it, and on TER for them (Cortex-M3 TRM, DDI 0337E, 11.6.1). The unit sends no
+synchronization, no global timestamps, and no packets of the DWT.
 """
 
 from collections.abc import Callable
@@ -13,7 +15,7 @@ KEY = 0xC5AC_CE55
 _PORTS = 32
 _ITMENA, _TSENA = 1 << 0, 1 << 1
 _PRESCALE = 8  # TSPrescale: timestamps count every 1, 4, 16 or 64 ticks
-_TCR_WRITABLE = 0x007F_0F1F
+_WRITABLE = {TPR: 0xF, TCR: 0x007F_0F1F}
 _READY = 1 << 0
 _LOCK_PRESENT, _LOCKED = 1 << 0, 1 << 1
 _SHORT, _LONGEST = range(1, 7), (1 << 28) - 1  # timestamps in one byte, and the longest
@@ -24,6 +26,7 @@ _SIZE_CODES = {1: 1, 2: 2, 4: 3}  # bytes to the two low bits of a packet's head
 class Itm:
     """The unit; `traced` returns DEMCR.TRCENA, `ticks` the time.
 
+    `privileged` returns whether the code that accesses it is privileged.
     `send` is called with port, data, and the bytes of the packets. If it `locks`, its registers
     ignore writes until LAR has its key (not on Armv8-M).
     """
@@ -31,12 +34,14 @@ class Itm:
     def __init__(
         self,
         traced: Callable[[], bool],
+        privileged: Callable[[], bool],
         ticks: Callable[[], int],
         send: Callable[[int, bytes, bytes], None],
         *,
         locks: bool,
     ) -> None:
         self._traced = traced
+        self._privileged = privileged
         self._ticks = ticks
         self._send = send
         self._locks = locks
@@ -64,7 +69,8 @@ class Itm:
         elif offset == LAR:
             self._locked = self._locks and value != KEY
         elif offset in self._registers and not self._locked:
-            self._registers[offset] = value & (_TCR_WRITABLE if offset == TCR else 0xFFFF_FFFF)
+            old, mask = self._registers[offset], self._writable(offset)
+            self._registers[offset] = old & ~mask | value & mask
 
     def write_narrow(self, offset: int, size: int, value: int) -> None:
         """Write `size` bytes; those to a stimulus port become a packet of this size."""
@@ -72,10 +78,23 @@ class Itm:
         if port >= _PORTS:
             kept = self.peek(offset) & ~((1 << 8 * size) - 1)
             self.write(offset, kept | value)
-        elif self._enabled(port):
+        elif self._enabled(port) and self._open_ports() >> port & 1:
             data = value.to_bytes(4, "little")[:size]
             packet = bytes([port << 3 | _SIZE_CODES[size]]) + data
             self._send(port, data, packet + self._timestamp())
+
+    def _writable(self, offset: int) -> int:
+        """Return the bits of a register that the running code can write."""
+        if offset == TER:
+            return self._open_ports()
+        return _WRITABLE[offset] if self._privileged() else 0
+
+    def _open_ports(self) -> int:
+        """Return the ports that the running code can write, one bit for each."""
+        if self._privileged():
+            return 0xFFFF_FFFF
+        closed = self._registers[TPR]
+        return sum(0xFF << 8 * group for group in range(4) if not closed >> group & 1)
 
     def _timestamp(self) -> bytes:
         """Return the time since the last timestamp, as a packet; nothing if it is off."""

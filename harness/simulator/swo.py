@@ -12,7 +12,10 @@ _LONGEST, _LINES = 1024, 1000  # bytes of a line, and the lines that are kept
 
 
 class Swo:
-    """The pin, with the last lines of the text; a reader takes those from `unread`."""
+    """The pin, with the last lines of the text.
+
+    A program takes them with `lines`, and what shows them to a person from `unread`.
+    """
 
     def __init__(self) -> None:
         self.unread = deque[str](maxlen=_LINES)
@@ -44,8 +47,8 @@ class Swo:
             return data
 
     def lines(self) -> list[str]:
-        """Return the last lines that have ended."""
-        return list(self._lines)
+        """Return the lines that have ended since the last call, the last ones if there are many."""
+        return [self._lines.popleft() for _ in range(len(self._lines))]
 
     def _add_text(self, data: bytes) -> None:
         for byte in data:

@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 from unicorn import unicorn_const
 
-from harness.simulator.bus import Bus, BusError
+from harness.simulator.bus import Bus, BusError, Memory
 from harness.simulator.emulator import AccessHook, Emulator
 from harness.simulator.flash_stores import FlashStores
 from harness.simulator.it_repair import IT_STATE
 from harness.simulator.registers import CONTROL, PC, XPSR
 from harness.simulator.store_aborts import StoreAborts
 
-PRIVATE_BUS = range(0xE000_0000, 0xE010_0000)
-"""Armv7-M ARM, B3.1: only privileged code has access."""
+PRIVATE_BUS = range(0xE000_1000, 0xE010_0000)
+"""Armv7-M ARM, B3.1: only privileged code has access. The ITM, before it, has rules of its own."""
 SOFTWARE_TRIGGER = 0xE000_EF00
 """STIR, which CCR.USERSETMPEND opens for all code."""
 
@@ -26,8 +26,8 @@ _NPRIV, _HANDLER = 1, 0x1FF  # of CONTROL and xPSR
 class Violations:
     """Handles Unicorn's hooks for accesses that memory itself does not allow.
 
-    `written` is called after a store to flash, `interrupt` if it needs a correction, and `failed`
-    with an exception, which must not propagate into Unicorn.
+    `written` is called after a store to flash, and `failed` with an exception, which must not
+    propagate into Unicorn.
     """
 
     def __init__(
@@ -36,7 +36,6 @@ class Violations:
         bus: Bus,
         *,
         written: Callable[[int, int], None],
-        interrupt: Callable[[], None],
         failed: Callable[[BaseException], None],
     ) -> None:
         self.exact_pc: int | None = None
@@ -58,7 +57,6 @@ class Violations:
         self._registers = emulator.registers
         self._bus = bus
         self._written = written
-        self._interrupt = interrupt
         self._failed = failed
         add = emulator.add_hook
         add(unicorn_const.UC_HOOK_MEM_UNMAPPED, AccessHook(self._on_unmapped))
@@ -92,33 +90,44 @@ class Violations:
         if self._is_refused(address) and not opened:
             self.aborts.abort(address)
             return False
-        self._note_exact_pc()
         found = self._bus.memory(address, size)
         if found is not None:
-            value &= (1 << 8 * size) - 1
-            try:
-                if self.stores.store(found[0], found[1], size, value):
-                    self._interrupt()
-                self._written(address, size)
-            except BusError:
-                self.address = address
-                if not self.ignores_errors:
-                    return False
-                self.stores.keep(found[0], found[1], size)
-            except Exception as error:
-                self._failed(error)
-            self.exact_pc = None
+            return self._on_flash_write(address, size, value & ((1 << 8 * size) - 1), *found)
+        self._note_exact_pc()
         self.address = address
         return self.ignores_errors or not self._bus.refuses(address)
+
+    def _on_flash_write(
+        self, address: int, size: int, value: int, memory: Memory, offset: int
+    ) -> bool:
+        try:
+            if self.stores.store(self._registers.read(PC), memory, offset, size, value):
+                self.aborts.abort(address)  # with the IT state, to repeat the instruction
+                return False
+            self._written(address, size)
+        except BusError:
+            self.address = address
+            self._clear_it()
+            if not self.ignores_errors:
+                return False
+            self.stores.keep(memory, offset, size)
+        except Exception as error:
+            self._failed(error)
+        self._clear_it()
+        return True
 
     def _is_refused(self, address: int) -> bool:
         """Return whether the privilege does not suffice, or a store was aborted."""
         if self.aborts.pending:
             return True
-        if not self.may_be_unprivileged or address not in PRIVATE_BUS:
-            return False
+        return address in PRIVATE_BUS and not self.is_privileged()
+
+    def is_privileged(self) -> bool:
+        """Return whether the running code is privileged."""
+        if not self.may_be_unprivileged:
+            return True
         read = self._registers.read
-        return bool(read(CONTROL) & _NPRIV) and not read(XPSR) & _HANDLER
+        return not read(CONTROL) & _NPRIV or bool(read(XPSR) & _HANDLER)
 
     def _note_exact_pc(self) -> None:
         """Note the program counter; clear the IT state that its update has left set."""

@@ -12,9 +12,16 @@ from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
 from harness.golden import edge_impulse_golden
+from harness.golden.edge_impulse_rounding import AMPLITUDE, COPIES, moved_copies, rounding
 from harness.image.build import build_image
 from harness.image.toolchain import find_toolchain
-from harness.measure.agreement import TOLERANCE, classes, score_differences
+from harness.measure.agreement import (
+    FLOAT_ROUNDING,
+    classes,
+    score_differences,
+    score_excesses,
+    score_limits,
+)
 from harness.model.edge_impulse_export import METADATA, STAGES, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
@@ -46,6 +53,11 @@ def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
+
+
+def edit_all(file: Path, *edits: tuple[str, str]) -> None:
+    for old, new in edits:
+        edit(file, old, new)
 
 
 def message(action: Callable[[], object]) -> str:
@@ -109,6 +121,7 @@ def test_models_show_tells_what_an_export_is(
     assert main(["models", "show", str(export)]) == 0
     out = capsys.readouterr().out
     assert "input   6 raw features: 2 samples of 3 values, 62.5 per second" in out
+    assert "  lacks   CMSIS/DSP/Source/CommonTables/arm_common_tables.c" in out
     assert "output  low, high and an anomaly score\n  class   score of at least 0.6" in out
 
 
@@ -145,16 +158,13 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "not an export": (lambda at: (at / METADATA).unlink(), "is not a model"),
     "no SDK": (
         lambda at: shutil.rmtree(at / "edge-impulse-sdk"),
-        "the export has no edge-impulse-sdk/classifier/ei_run_classifier.h",
+        "the export has no edge-impulse-sdk",
     ),
-    "no build file": (lambda at: (at / "CMakeLists.txt").unlink(), "the export has no CMakeLists"),
+    "no classifier": (
+        lambda at: (at / "edge-impulse-sdk/classifier/ei_run_classifier.h").unlink(),
+        "the export has no classifier/ei_run_classifier.h",
+    ),
     "no network": (lambda at: shutil.rmtree(at / "tflite-model"), "the export has no tflite-model"),
-    "old SDK": (
-        lambda at: edit(
-            at / "edge-impulse-sdk/classifier/ei_classifier_types.h", "dsp_us", "dsp_ms"
-        ),
-        "the SDK is too old",
-    ),
     "no count": (
         lambda at: edit(at / METADATA, "EI_CLASSIFIER_RAW_SAMPLE_COUNT 2", "NOTHING 2"),
         "EI_CLASSIFIER_RAW_SAMPLE_COUNT: is missing",
@@ -175,13 +185,17 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda at: edit(at / METADATA, "KMEANS 1", "KMEANS EI_ANOMALY_TYPE_KMEANS"),
         "EI_CLASSIFIER_HAS_ANOMALY: 'EI_ANOMALY_TYPE_KMEANS' is not a number",
     ),
-    "objects": (
-        lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "OBJECT_DETECTION 1"),
-        "EI_CLASSIFIER_OBJECT_DETECTION: the impulse detects objects",
+    "free-form outputs": (
+        lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "FREEFORM_OUTPUT 1"),
+        "EI_CLASSIFIER_FREEFORM_OUTPUT: the impulse has free-form outputs",
     ),
-    "regression": (
-        lambda at: edit(at / METADATA, "LABEL_COUNT 2", "LABEL_COUNT 1"),
-        "EI_CLASSIFIER_LABEL_COUNT: the impulse is a regression",
+    "nothing to answer": (
+        lambda at: edit_all(
+            at / METADATA,
+            ("LABEL_COUNT 2", "LABEL_COUNT 0"),
+            ("HAS_ANOMALY EI_ANOMALY_TYPE_KMEANS", "HAS_ANOMALY 0"),
+        ),
+        "the impulse has neither labels nor an anomaly score",
     ),
     "labels of another count": (
         lambda at: edit(at / VARIABLES, '"high"', '"high", "higher"'),
@@ -211,7 +225,70 @@ def test_labels_of_the_toml_must_be_the_export_s(export: Path) -> None:
 def test_an_export_is_no_autoencoder(export: Path) -> None:
     folder = describe(export, task="anomaly-detection")
     edit(folder / "model.toml", '"accuracy"', '"auc"')
-    assert "task: an export can only be a classification" in message(lambda: load_model(folder))
+    assert (
+        "task: the export is a model of classification, not of anomaly-detection\n"
+        "  -> write task = 'classification' or 'agreement'"
+    ) in message(lambda: load_model(folder))
+
+
+# Other kinds of impulses
+
+DETECTS = (
+    ("OBJECT_DETECTION 0", "OBJECT_DETECTION 1\n#define EI_CLASSIFIER_OBJECT_DETECTION_COUNT 3"),
+)
+ONE_VALUE = (
+    ("LABEL_COUNT 2", "LABEL_COUNT 1"),
+    ("HAS_ANOMALY EI_ANOMALY_TYPE_KMEANS", "HAS_ANOMALY 0"),
+)
+KINDS: dict[str, tuple[tuple[tuple[str, str], ...], list[tuple[str, int]], str]] = {
+    "detection": (DETECTS, [("boxes", 18), ("anomaly", 1)], "at most 3 boxes around low, high"),
+    "regression": (ONE_VALUE, [("scores", 1)], "output  a value"),
+    "anomaly": (
+        (("LABEL_COUNT 2", "LABEL_COUNT 0"),),
+        [("anomaly", 1)],
+        "output  an anomaly score",
+    ),
+    "visual-anomaly": (
+        (("OBJECT_DETECTION 0", "HAS_VISUAL_ANOMALY 1"),),
+        [("visual anomaly", 2)],
+        "mean and largest anomaly of an image",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_impulses_of_other_kinds_are_compared_with_golden_alone(export: Path, kind: str) -> None:
+    edits, outputs, fact = KINDS[kind]
+    edit_all(export / METADATA, *edits)
+    if kind == "regression":
+        edit(export / VARIABLES, '{"low", "high"}', '{"value"}')
+    (export / "features" / "any name.txt").write_text("1, 2, 3, 4, 5, 6")
+    model = load_model(export)
+    assert model.export is not None
+    assert (model.export.kind, model.task, model.classes) == (kind, "agreement", ())
+    assert [(t.name, t.elements) for t in model.graph.output_tensors] == outputs
+    assert fact in "\n".join(model.export.facts())
+    assert len(model.vectors) == 4
+    model.check(model.graph)
+
+
+def test_an_old_export_has_its_labels_in_the_metadata(export: Path) -> None:
+    labels = (export / VARIABLES).read_text()
+    (export / VARIABLES).unlink()
+    (export / METADATA).write_text((export / METADATA).read_text() + labels)
+    assert read_export(export).labels == ("low", "high")
+
+
+def test_of_several_impulses_the_default_one_runs(export: Path) -> None:
+    edit(
+        export / VARIABLES,
+        "const char *ei",
+        "const ei_impulse_t impulse_1 = {};\nconst ei_impulse_t impulse_2 = {};\n"
+        "const ei_impulse_t ei_default_impulse = impulse_1;\nconst char *ei",
+    )
+    found = read_export(export)
+    assert found.impulses == 2
+    assert "  impulse the first of 2, the one that run_classifier() runs" in found.facts()
 
 
 def test_a_folder_that_is_no_export_is_no_network(export: Path) -> None:
@@ -292,6 +369,31 @@ def test_scores_are_compared_as_numbers() -> None:
     assert score_differences([golden * np.nan], [golden]).tolist() == [np.inf, np.inf]
 
 
+def test_scores_may_differ_by_what_rounding_moves_them() -> None:
+    golden = [np.array([[0.25, 40.0], [0.5, 0.5]], np.float32)]
+    moved = [np.array([[0.0, 0.0], [1 / 256, 0.0]])]
+    limits = score_limits(golden, moved)
+    assert limits[0][0].tolist() == [FLOAT_ROUNDING, 40 * FLOAT_ROUNDING]
+    assert limits[0][1].tolist() == [FLOAT_ROUNDING + 2 / 256, FLOAT_ROUNDING]
+    step = [golden[0] + np.array([[1 / 256, 0.004], [1 / 256, np.nan]], np.float32)]
+    excess = score_excesses(step, golden, limits)[0]
+    assert excess[0, 0] > 0  # a step of an int8 network that rounding does not explain
+    assert excess[0, 1] == 0
+    assert excess[1].tolist() == [0, np.inf]
+    assert (
+        score_limits(golden, None)[0].tolist() == score_limits(golden, [moved[0] * 0])[0].tolist()
+    )
+
+
+def test_copies_are_moved_by_a_share_of_their_axis() -> None:
+    samples = np.array([[[1000.0, 0.5], [-10.0, 0.0]]], np.float32)
+    copies = moved_copies(samples)
+    assert copies.shape == (COPIES, 1, 2, 2)
+    distance = np.abs(copies - samples).max(axis=0)[0]
+    assert (distance > 0).all()
+    assert (distance <= np.array([1000.0, 0.5]) * AMPLITUDE * 1.01 + 1e-4 * distance).all()
+
+
 def test_a_class_counts_from_the_threshold_on() -> None:
     scores = np.array([[0.55, 0.45], [0.3, 0.7]], np.float32)
     assert classes(scores, 0.6).tolist() == [-1, 1]
@@ -355,8 +457,8 @@ def test_scores_that_are_not_golden_s_are_a_verdict(export: Path, workspace: Wor
     with pytest.raises(Verdict) as caught:
         result.check()
     text = str(caught.value)
-    assert "1 of 3 vectors have a different class than golden (a person)" in text
-    assert f"rounding explains at most {TOLERANCE:g}" in text
+    assert "3 of 3 vectors differ from golden (a person) by more than rounding explains" in text
+    assert "1 have a different class, first: vector 0, high 0.9010 instead of low" in text
 
 
 @needs_compilers
@@ -366,7 +468,9 @@ def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspa
     with pytest.raises(
         InfrastructureError, match="layer 0 failed; the device logged: ERR: 2000 is too loud"
     ):
-        edge_impulse_golden.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
+        edge_impulse_golden.answers(
+            read_export(export), model.vectors.inputs, model.vectors.starts, workspace.golden
+        )
 
 
 @needs_compilers
@@ -374,7 +478,97 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
     edit(export / "tflite-model" / "trained_model_compiled.cpp", "1.0f -", "one -")
     found = read_export(export)
     with pytest.raises(InfrastructureError, match=r"(?s)for this computer:\n.*error: .one."):
-        edge_impulse_golden.answers(found, np.zeros((1, 6), np.float32), workspace.golden)
+        edge_impulse_golden.answers(
+            found, np.zeros((1, 6), np.float32), np.ones(1, np.bool_), workspace.golden
+        )
+
+
+@needs_compilers
+def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -> None:
+    edit_all(export / METADATA, *DETECTS)
+    types = export / "edge-impulse-sdk" / "classifier" / "ei_classifier_types.h"
+    for kind in ("dsp", "classification", "anomaly"):
+        edit(types, f"int64_t {kind}_us;", f"int {kind};")
+        edit(
+            types.with_name("ei_run_classifier.h"),
+            f"timing.{kind}_us = (int64_t)",
+            f"timing.{kind} = (int)",
+        )
+    edit(types.with_name("ei_run_classifier.h"), "ei_read_timer_us", "ei_read_timer_ms")
+    edit(
+        types,
+        "    float anomaly;",
+        "    struct { const char *label; uint32_t x, y, width, height; "
+        "float value; } bounding_boxes[EI_CLASSIFIER_OBJECT_DETECTION_COUNT];\n    float anomaly;",
+    )
+    edit(
+        types.with_name("ei_run_classifier.h"),
+        "    result->anomaly =",
+        '    result->bounding_boxes[1] = {"high", 1, 2, 3, 4, scores[1]};\n    result->anomaly =',
+    )
+    model = load_model(export)
+    result = run(model, workspace, profile=True)
+    result.check()
+    assert result.outputs[0].ravel()[:6].tolist() == [0] * 6
+    assert result.outputs[0].ravel()[6:11].tolist() == [1, 1, 2, 3, 4]
+    assert result.profile is not None
+    assert all(layer.ticks > 0 for layer in result.profile.layers)
+    assert model.export is not None
+    moved = rounding(model.export, result.vectors, result.all_golden, workspace.golden)
+    assert [values.shape for values in moved] == [(3, 18), (3, 1)]
+    assert 0 < max(values.max() for values in moved) < 1e-3
+
+
+CONTINUOUS = """\
+
+extern "C" inline EI_IMPULSE_ERROR run_classifier_continuous(
+    signal_t *signal, ei_impulse_result_t *result, bool debug = false) {
+    EI_IMPULSE_ERROR status = run_classifier(signal, result, debug);
+    result->classification[0].value = (float)(++slices);
+    return status;
+}
+"""
+
+
+@needs_compilers
+def test_slices_follow_one_another_within_a_sample(export: Path, workspace: Workspace) -> None:
+    edit_all(
+        export / METADATA,
+        ("FREQUENCY 62.5", "FREQUENCY 8000"),
+        (
+            "#define EI_CLASSIFIER_LABEL",
+            "#define EI_CLASSIFIER_SLICES_PER_MODEL_WINDOW 2\n"
+            "#define EI_CLASSIFIER_SLICE_SIZE 3\n#define EI_CLASSIFIER_LABEL",
+        ),
+    )
+    edit_all(
+        export / "edge-impulse-sdk" / "classifier" / "ei_run_classifier.h",
+        (
+            "inline void run_classifier_init() {",
+            "static int slices;\n\ninline void run_classifier_init() {\n    slices = 0;",
+        ),
+        ("\n#endif", CONTINUOUS + "\n#endif"),
+    )
+    folder = describe(export, more='continuous = true\nvectors = "loudness/features"')
+    model = load_model(folder)
+    assert model.export is not None
+    assert model.export.facts()[2] == (
+        "  input   3 raw features: a slice, 2 of which are a window; 8000 per second"
+    )
+    assert model.vectors.recordings is not None
+    assert model.vectors.recordings.tolist() == [0, 0, 1, 1, 2, 2]
+    result = run(model, workspace)
+    assert result.outputs[:, 0].tolist() == [1, 2] * 3
+    assert result.bytes_differing == 0
+
+
+def test_only_audio_has_slices(export: Path) -> None:
+    folder = describe(export, more="continuous = true")
+    assert "continuous: the export does not classify audio" in message(lambda: load_model(folder))
+    edit(folder / "model.toml", 'model = "loudness"', 'model = "net.tflite"')
+    assert "continuous: only an Edge Impulse export takes slices" in message(
+        lambda: load_model(folder)
+    )
 
 
 @needs_compilers

@@ -158,6 +158,11 @@ def test_what_is_optimized_as_a_whole_answers_with_its_stamp(
     assert record_of(repository, elf).image.build_id == digest[:32]
 
 
+def test_text_over_swo_is_in_the_log(build: Callable[..., Path], repository: Repository) -> None:
+    """It is what printf() of many firmwares writes."""
+    assert record_of(repository, build("-DSWO_TEXT")).log == ["own firmware", "text over SWO"]
+
+
 def test_an_id_of_the_user_s_own_stays(build: Callable[..., Path], repository: Repository) -> None:
     elf = build("-DBUILD_ID_BYTES=1,2,3")
     record = record_of(repository, elf)
@@ -171,12 +176,15 @@ def test_two_firmwares_with_one_id_are_refused(
 ) -> None:
     """HELLO cannot tell them apart. Those whose ID the harness writes always differ."""
     first, other = build("-DBUILD_ID_BYTES=1,2"), build("-DBUILD_ID_BYTES=1,2", "-DDEPTH=1")
-    for elf in (build(), build("-DDEPTH=1"), first, first):
+    renamed = tmp_path / "renamed.elf"
+    shutil.copy(first, renamed)
+    for elf in (build(), build("-DDEPTH=1"), first, first, renamed):
         prebuilt_image(target, elf, tmp_path)
     with pytest.raises(InputError, match="has the build ID 0102000") as error:
         prebuilt_image(target, other, tmp_path)
-    folder = Path(error.value.remedy.split()[-1])
-    shutil.rmtree(folder)
+    assert "is out of use, delete" in error.value.remedy
+    for folder in tmp_path.glob("*-elf-*"):
+        shutil.rmtree(folder)
     prebuilt_image(target, other, tmp_path)
 
 

@@ -215,13 +215,26 @@ def test_capture_of_an_internal_clock() -> None:
 
 def test_the_trigger_output() -> None:
     stand, updates = Stand(), []
-    stand.timer.on_update.append(lambda: updates.append(stand.ticks))
+    stand.timer.trigger.reactions.append(lambda: updates.append(stand.ticks))
     stand.write(ARR=9, CR1=1)
     stand.at(30)
     assert not updates
     stand.write(CR2=2 << 4)
     stand.at(55)
     assert updates == [40, 50]
+
+
+@pytest.mark.parametrize(
+    ("select", "mode", "expected"),
+    [(3, 0, [5, 15, 25]), (4, 3, [5, 25]), (4, 6, [10, 20, 30]), (4, 7, [5, 15, 25]), (4, 1, [5])],
+)
+def test_a_channel_as_trigger(select: int, mode: int, expected: list[int]) -> None:
+    """The match, and the reference signal: toggle, PWM 1, PWM 2, active on match."""
+    stand, edges = Stand(), []
+    stand.timer.trigger.reactions.append(lambda: edges.append(stand.ticks))
+    stand.write(CR2=select << 4, CCMR1=mode << 4, ARR=9, CCR1=5, CR1=1)
+    stand.at(33)
+    assert edges == expected
 
 
 def test_a_divided_clock_and_its_change() -> None:

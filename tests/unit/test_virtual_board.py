@@ -436,7 +436,7 @@ def test_a_probe_id_in_use_is_refused() -> None:
 
 
 def test_an_unknown_uart_is_refused() -> None:
-    with pytest.raises(InfrastructureError, match="USART1"):
+    with pytest.raises(InfrastructureError, match="USART3"):
         VirtualBoard.start("stm32f429xi", uart="USART9")
 
 

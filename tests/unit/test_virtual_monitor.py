@@ -202,3 +202,38 @@ def test_a_debugger_takes_the_events_over(tmp_path: Path) -> None:
     with running(tmp_path, f"{source}\n{ENDS}", HANDLERS) as bench:
         assert bench.core.halted
         assert bench.core.debug.dfsr & DFSR_BKPT
+
+
+def test_a_breakpoint_of_the_breakpoint_unit(tmp_path: Path) -> None:
+    """Its registers say: six for instructions, two for literals, and that it cannot remap."""
+    source = f"""start: ldr r4, =0xE0002000
+        ldr r5, [r4]
+        put r5
+        ldr r5, =0x20000001
+        str r5, [r4, #0x20]     @ COMP6, for literals
+        ldr r5, [r4, #0x20]
+        put r5
+        ldr r5, [r4, #4]
+        put r5
+        poke {DEMCR:#x}, {MON_EN:#x}
+        ldr r6, =here
+        bic r6, r6, #1
+        movs r5, #3
+        str r5, [r4]
+        ldr r5, =0x40000001     @ the lower halfword
+        orr r5, r6
+        str r5, [r4, #8]
+        b 1f
+        .align 2
+    1:  nop
+        nop
+    here: note 2
+        wfi
+    monitor: ldr r5, [sp, #24]
+        subs r5, r6
+        put r5
+        movs r5, #0
+        str r5, [r4, #8]
+        bx lr
+    """
+    assert monitored(tmp_path, source) == [0x260, 0x2000_0001, 0, 0, 2]

@@ -58,7 +58,7 @@ class Registers:
 
     def reset(self, *, by_pin: bool = False) -> None:
         """Reset the peripherals, as the core does."""
-        self.core.held_in_reset = by_pin
+        self.core._held_in_reset = by_pin
         for hook in self.core.reset_hooks:
             hook()
 

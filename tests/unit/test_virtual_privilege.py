@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.simulator import scs
+from harness.simulator import halting_debug, scs
 from tests.support.assembly_bench import results, running
 
 PRECISERR, IMPRECISERR, BFARVALID, NOCP = 1 << 9, 1 << 10, 1 << 15, 1 << 19
@@ -44,7 +44,7 @@ _HANDLERS = {5: "fault", 6: "fault", 11: "svcall"}
     [
         *((code, 0xE000_ED00) for code in ("ldr r1, [r4]", "ldrb r1, [r4]", "strh r1, [r4]")),
         *((code, 0xE000_ED08) for code in ("str r1, [r4]", "stm r4!, {r1}", "ldm r4, {r1, r12}")),
-        *(("ldr r1, [r4]", address) for address in (0xE000_2000, 0xE000_0000, 0xE00F_F000)),
+        *(("ldr r1, [r4]", address) for address in (0xE000_2000, 0xE004_0000, 0xE00F_F000)),
         *(("str r1, [r4]", address) for address in (0xE000_E010, 0xE000_1004, 0xE004_2000)),
     ],
 )
@@ -223,3 +223,35 @@ def test_stores_behind_the_write_buffer_and_without_it(tmp_path: Path) -> None:
     """
     values = results(tmp_path, source, {5: "fault"})
     assert values == [IMPRECISERR, PRECISERR | BFARVALID, 1, 0x6000_0008, 4, 0x0400]
+
+
+def test_a_debugger_reads_and_writes_all_registers_of_unprivileged_code(tmp_path: Path) -> None:
+    source = f"""{_PROLOGUE}
+        movs r4, #0x40
+        msr basepri, r4
+        {_UNPRIVILEGED}
+        bkpt #0
+        mrs r0, control
+        put r0
+        svc #0
+    svcall: mrs r0, basepri
+        put r0
+        mrs r0, msp
+        put r0
+        bkpt #1
+    """
+    special, msp, write = 20, 17, 1 << 16
+    with running(tmp_path, source, {11: "svcall"}) as bench:
+        debug, data = bench.core.debug, halting_debug.DCRDR & 0xFFF
+        seen = []
+        for number in (special, msp):
+            debug.transfer_register(number)
+            seen.append(debug.read(data))
+        assert seen == [3 << 24 | 0x40 << 8, 0x2001_0000]
+        for number, value in ((special, 3 << 24 | 0x60 << 8), (msp, 0x2000_8000)):
+            debug.write(data, value)
+            debug.transfer_register(number | write)
+        bench.core.executor.pc += 2
+        bench.core.resume()
+        bench.wait()
+        assert bench.results == [3, 0x60, 0x2000_8000]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.simulator.clock import next_deadline
 from harness.simulator.halting_debug import DFSR_DWTTRAP, TRCENA
 from harness.simulator.registers import R
 from tests.support.assembly_bench import Bench, running, wait_for
@@ -211,6 +212,22 @@ def test_a_value_of_the_cycle_counter(tmp_path: Path) -> None:
         assert bench.core.debug.dfsr & DFSR_DWTTRAP
         assert count + 100_000 <= bench.core.bus.read(DWT_CTRL + 4, 4) < count + 100_006
         assert bench.core.bus.read(FUNCTION0, 4) == 1 << 7 | 4 | MATCHED
+
+
+def test_a_sleeping_core_does_not_reach_a_value_of_the_cycle_counter(tmp_path: Path) -> None:
+    """The counter stands still; nor does waiting for it cost the host anything."""
+    source = f"""start: poke {DEMCR:#x}, {TRCENA:#x}
+        poke {COMP0:#x}, 1000
+        poke {FUNCTION0:#x}, 0x84
+        poke {DWT_CTRL:#x}, 1
+    1:  wfi
+        b 1b
+    """
+    with running(tmp_path, source, wait=False) as bench:
+        wait_for(lambda: bench.core.sleeping)
+        with bench.core.stopped():
+            assert next_deadline(bench.core.timed) is None
+            assert not bench.core.bus.read(FUNCTION0, 4) & MATCHED
 
 
 def test_registers(tmp_path: Path) -> None:

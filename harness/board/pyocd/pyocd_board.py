@@ -227,6 +227,10 @@ class PyocdBoard:
             return str(error)
         return with_interference(session.probe, state)
 
+    def swo_lines(self) -> Sequence[str]:
+        """None: the probe does not listen."""
+        return ()
+
     def ways_back(self) -> Sequence[WayBack]:
         """Reset, reflash, and a power cycle if there is a way to do it."""
         ways = [WayBack("reset", partial(self._program_next, "none"))]

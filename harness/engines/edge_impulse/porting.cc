@@ -136,10 +136,13 @@ bool porting_learn_stages(uint32_t dsp, uint32_t inference) {
             }
         }
     }
+    if (inference == 0U) { /* without a network, the stage takes no time */
+        inference_end = dsp_end;
+    }
     return inference_end != READS;
 }
 
-uint64_t ei_read_timer_us(void) {
+static uint64_t read_timer(void) {
     uint32_t read = reads++;
     if (inference_end == READS) {
         uint32_t now = port_ticks();
@@ -150,7 +153,8 @@ uint64_t ei_read_timer_us(void) {
     }
     if (read == dsp_end) {
         NN_LAYER_DONE(0);
-    } else if (read == inference_end) {
+    }
+    if (read == inference_end) {
         NN_LAYER_DONE(1);
     }
     return 0;
@@ -158,13 +162,18 @@ uint64_t ei_read_timer_us(void) {
 #else
 /* The porting header: "If you do not need to determine the run times for DSP and inference blocks,
  * you can simply return 0". So the measured time does not include the cost of these reads. */
-uint64_t ei_read_timer_us(void) {
+static uint64_t read_timer(void) {
     return 0;
 }
 #endif
 
+uint64_t ei_read_timer_us(void) {
+    return read_timer();
+}
+
+/* SDKs from before 2022 time their stages with this one. */
 uint64_t ei_read_timer_ms(void) {
-    return 0;
+    return read_timer();
 }
 
 EI_IMPULSE_ERROR ei_sleep(int32_t) {

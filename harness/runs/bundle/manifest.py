@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from harness.engines.generated import Hook, LayerInfo
+from harness.model.edge_impulse_export import Kind
 from harness.model.metric import Metric
 from harness.model.model_file import Provenance, Task
 from harness.support.git_commit import Commit
@@ -34,14 +35,21 @@ class ExportEntry(Section, frozen=True):
 
     project: str
     deployment: int
+    kind: Kind
     labels: tuple[str, ...]
     samples: Count
     axes: Count
     frequency: float
+    image: bool
     anomaly: bool
+    boxes: Count
     threshold: float
     network_inputs: Count
     compiled: bool
+    quantized: bool
+    impulses: Count
+    slices: Count
+    continuous: bool
     digest: Sha256
     sdk: str
 

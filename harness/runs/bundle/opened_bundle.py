@@ -39,6 +39,11 @@ class StoredExport(Export):
     stored: ExportEntry
 
     @property
+    def has_sources(self) -> bool:
+        """They are elsewhere."""
+        return False
+
+    @property
     def digest(self) -> str:
         """SHA-256, in hex, of the sources."""
         return self.stored.digest

@@ -123,7 +123,7 @@ class MlperfDut(BoardUnderTest):
             microseconds=tuple(answer.microseconds for answer in answers),
             windows=tuple(windows),
             retries=client.retries - retries,
-            log=client.log,
+            log=(*client.log, *self.board.swo_lines()),
             transcripts={
                 "accuracy": client.transcript[:after],
                 "windows": client.transcript[: self._detection_lines] + client.transcript[after:],

@@ -75,7 +75,7 @@ def timer(
             wiring.tree.core_hz,
         )
         made = Stm32Timer(wiring.agenda, design, TimerLines(interrupts, requests))
-        made.on_update = wiring.triggers[block.name]
+        made.trigger.reactions = wiring.triggers[block.name]
         wiring.rcc.adjusted.append(made.adjust)
         return made
 

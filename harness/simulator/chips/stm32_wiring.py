@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import InfrastructureError
 from harness.simulator.bus import Device, Window
+from harness.simulator.chips.chip import ABSENT, MODELLED
 from harness.simulator.core import Core
 from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.dma_request import DmaRequest
@@ -16,9 +17,6 @@ from harness.simulator.peripherals.plain_registers import PlainRegisters
 from harness.simulator.peripherals.slow_clock import SlowClock
 from harness.simulator.peripherals.stm32_rcc import Rcc, RccDesign
 from harness.simulator.peripherals.uart import Uart
-
-MODELLED, IDLE, ABSENT = "modelled", "idle", "absent"
-"""What a block is: it works; it answers as if nothing were connected; its registers only store."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,8 @@ class Block:
 class Wiring:
     """What the blocks of the chip with `core` have in common.
 
-    DMA requests have names such as "USART1_RX". `triggers` are called when the update of the timer
-    is its trigger output. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
+    DMA requests have names such as "USART1_RX". `triggers` are called by the trigger output of the
+    timer with this name. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
     """
 
     def __init__(self, core: Core, design: RccDesign) -> None:
@@ -96,7 +94,8 @@ class Wiring:
         for block in blocks:
             device = PlainRegisters() if block.make is None else block.make(self, block)
             self.devices[block.name] = device
-            _window(windows, block.base).add(block.base, device, size=block.size)
+            window = _window(windows, block.base)
+            window.add(block.base, device, size=block.size)
             if block.reset is not None:
                 self.rcc.resets(block.reset, device.reset)
 

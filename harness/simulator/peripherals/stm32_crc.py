@@ -41,6 +41,7 @@ class Crc:
 
     def write_narrow(self, offset: int, size: int, value: int) -> None:
         """Write `size` bytes of a register: in DR, only these are added to the CRC."""
+        offset &= ~3
         if offset == _DR:
             self._add(value, 8 * (size if self._programmable else _WORD))
         elif offset == _CR:

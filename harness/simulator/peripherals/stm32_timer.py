@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.dma_request import DmaRequest
 from harness.simulator.peripherals.timer_counter import TimerCounter
+from harness.simulator.peripherals.timer_trigger import TriggerOutput
 
 _CR1, _CR2, _SMCR, _DIER, _SR, _EGR = range(0x00, 0x18, 4)
 _CCMR1, _CCMR2, _CCER, _CNT, _PSC, _ARR, _RCR, _CCR1 = range(0x18, 0x38, 4)
@@ -20,7 +21,7 @@ _DMA_SHIFT = 8  # from a flag to its DMA enable in DIER
 _OVERCAPTURE_SHIFT = 8  # from a capture's flag to its CCxOF
 _EXTERNAL_CLOCKS = (1, 2, 3, 5, 7)  # SMS: encoder, gated, external clock
 _ECE = 1 << 14
-_TRGO_UPDATE = 2  # MMS
+_OCPE = 1 << 3
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class TimerLines:
 
 
 class Stm32Timer:
-    """A timer; `on_update` are called at each update while CR2 makes it the trigger output."""
+    """A timer with its `trigger` output."""
 
     def __init__(self, agenda: Agenda, design: TimerDesign, lines: TimerLines) -> None:
-        self.on_update: list[Callable[[], None]] = []
+        self.trigger = TriggerOutput()
         self._agenda = agenda
         self._design = design
         self._lines = lines
@@ -67,6 +68,7 @@ class Stm32Timer:
         self._compares = [0] * self._design.channels  # the active values, without preload
         self._captures: dict[int, int] = {}  # channel to the tick of its next capture
         self._counter.reset()
+        self.trigger.reset()
         self._agenda.put(self.expire, None)
         self._drive()
 
@@ -127,11 +129,11 @@ class Stm32Timer:
             one_pulse = self._registers.get(_CR1, 0) & _OPM
             flagged = self._flags & _UPDATE and not wanted & _UPDATE << _DMA_SHIFT
             interrupts = wanted & (_UPDATE | _UPDATE << _DMA_SHIFT) and not flagged
-            if one_pulse or self._triggers or (interrupts and not self._disabled):
+            if one_pulse or self.trigger.needs_update or (interrupts and not self._disabled):
                 ticks.append(counter.end_tick())
             for channel in range(self._design.channels):
                 flag = 2 << channel
-                requested = wanted & flag << _DMA_SHIFT
+                requested = wanted & flag << _DMA_SHIFT or self.trigger.needs_match(channel)
                 if requested or (wanted & flag and not self._flags & flag):
                     tick = counter.tick_of(self._compares[channel])
                     ticks += [tick] if tick is not None and not self._is_input(channel) else []
@@ -148,17 +150,13 @@ class Stm32Timer:
     def _disabled(self) -> bool:
         return bool(self._registers.get(_CR1, 0) & _UDIS)
 
-    @property
-    def _triggers(self) -> bool:
-        return bool(self.on_update) and self._registers.get(_CR2, 0) >> 4 & 7 == _TRGO_UPDATE
+    def _mode(self, channel: int) -> int:
+        """Return the eight bits of the channel in CCMR1 or CCMR2."""
+        register = _CCMR1 + 4 * (channel // 2)
+        return self._registers.get(register, 0) >> 8 * (channel & 1) & 0xFF
 
     def _is_input(self, channel: int) -> bool:
-        mode = self._registers.get(_CCMR1 if channel < 2 else _CCMR2, 0)  # noqa: PLR2004
-        return bool(mode >> 8 * (channel & 1) & 3)
-
-    def _is_preloaded(self, channel: int) -> bool:
-        mode = self._registers.get(_CCMR1 if channel < 2 else _CCMR2, 0)  # noqa: PLR2004
-        return bool(mode >> 8 * (channel & 1) & 1 << 3)
+        return bool(self._mode(channel) & 3)
 
     def _store(self, offset: int, value: int) -> None:
         top = (1 << self._design.bits) - 1
@@ -166,8 +164,10 @@ class Stm32Timer:
         if offset == _ARR or 0 <= channel < self._design.channels:
             value &= top
         self._registers[offset] = value
-        if 0 <= channel < self._design.channels and not self._is_preloaded(channel):
+        if 0 <= channel < self._design.channels and not self._mode(channel) & _OCPE:
             self._compares[channel] = value
+        elif offset == _CR2:
+            self.trigger.select = value >> 4 & 7
         elif offset == _DCR:
             self._burst = 0
         elif offset in (_CR1, _SMCR, _ARR, _RCR):
@@ -189,8 +189,10 @@ class Stm32Timer:
         """Bring count, flags and interrupts up to date."""
         before = self._flags
         for channel in self._counter.settle(self._compares):
-            if not self._is_input(channel):
+            mode = self._mode(channel)
+            if not mode & 3:
                 self._raise(2 << channel)
+                self.trigger.matched(channel, mode >> 4 & 7)
         now = self._agenda.now()
         for channel, tick in list(self._captures.items()):
             if tick <= now:
@@ -213,9 +215,7 @@ class Stm32Timer:
         if self._registers.get(_CR1, 0) & _OPM:
             self._registers[_CR1] &= ~_CEN
             self._counter.run(False)
-        if self._triggers:
-            for react in self.on_update:
-                react()
+        self.trigger.updated(self._mode(max(self.trigger.select - 4, 0)) >> 4 & 7)
 
     def _generate(self, value: int) -> None:
         """Do what EGR asks for."""
@@ -261,8 +261,7 @@ class Stm32Timer:
         return bool(self._registers.get(_CCER, 0) >> 4 * channel & 1)
 
     def _capture_ticks(self, channel: int) -> int:
-        mode = self._registers.get(_CCMR1 if channel < 2 else _CCMR2, 0)  # noqa: PLR2004
-        edges = 1 << (mode >> 8 * (channel & 1) + 2 & 3)
+        edges = 1 << (self._mode(channel) >> 2 & 3)
         hertz = self._design.captured(self._registers.get(_OR, 0))[channel]
         return edges * self._design.core_hz() // hertz
 

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "edge-impulse-sdk/classifier/ei_classifier_types.h"
+#include "edge-impulse-sdk/dsp/loudest.h"
 #include "edge-impulse-sdk/porting/ei_classifier_porting.h"
 #include "model-parameters/model_variables.h"
 
@@ -34,8 +35,8 @@ inline EI_IMPULSE_ERROR run_classifier(signal_t *signal, ei_impulse_result_t *re
     float features[EI_CLASSIFIER_NN_INPUT_FRAME_SIZE] = {0.0f, 0.0f};
     for (size_t i = 0; i < signal->total_length; i++) {
         features[0] += raw[i] * constructed.scale / (float)signal->total_length;
-        features[1] = fmaxf(features[1], fabsf(raw[i]));
     }
+    features[1] = standin::loudest(raw, signal->total_length);
     ei_free(raw);
     (void)ei_read_timer_us();
     if (features[1] > 1000.0f) {
