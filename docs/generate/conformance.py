@@ -19,6 +19,7 @@ from tests.conformance.results import Results, read_results, results_of, write_r
 from tests.conformance.run import observe
 
 PAGE = REPOSITORY / "docs" / "cores.md"
+_TITLES = {"simulator": "the simulator"}
 _BLOCK = re.compile(r"(?<=<!-- conformance -->\n).*?(?=<!-- end conformance -->)", re.DOTALL)
 
 
@@ -63,9 +64,7 @@ def _deviations(name: str, expected: Mapping[str, Case], results: Results) -> st
     wrong = {
         case: shown for case, shown in results.deviations.items() if expected[case].deviates(shown)
     }
-    title = f"### {results.version}: what differs\n"
-    if name == "simulator":
-        title = f"### The simulator ({results.version}): what differs\n"
+    title = f"### Where {_TITLES.get(name, name)} differs\n\n*{results.version}*\n"
     if not wrong:
         return f"{title}\nNothing.\n"
     rows = [
