@@ -213,6 +213,24 @@ def test_an_address_that_dma_does_not_reach_is_an_error(f4: Bench, address: int)
     assert not bus.read(dma2 + 0x10, 4) & 1
 
 
+def test_rectangles(f4: Bench) -> None:
+    """DMA2D copies 2 lines of 3 pixels of 16 bits, then fills one with a color."""
+    bus, dma2d = f4.core.bus, 0x4002_B000
+    bus.write_words(RAM, [0x2222_1111, 0xAAAA_3333, 0x5555_4444, 0xBBBB_6666])
+    write(bus, dma2d, _0C=RAM, _10=1, _1C=2, _3C=RAM + 0x20, _44=3 << 16 | 2, _00=1 << 9 | 1)
+    assert bus.read(dma2d, 4) & 1
+    expire(f4)
+    assert list(bus.read_words(RAM + 0x20, 3)) == [0x2222_1111, 0x4444_3333, 0x6666_5555]
+    assert bus.read(dma2d + 4, 4) == 1 << 1
+    assert pends(f4, 90)
+    write(bus, dma2d, _08=0x3F, _34=2, _38=0xABCD, _44=1 << 16 | 1, _00=3 << 16 | 1)
+    expire(f4)
+    assert bus.read(RAM + 0x20, 4) == 0x2222_ABCD
+    write(bus, dma2d, _08=0x3F, _00=1 << 16 | 1)  # with conversion
+    expire(f4)
+    assert bus.read(dma2d + 4, 4) == 1 << 5
+
+
 def test_a_double_buffer_changes_the_memory(f4: Bench) -> None:
     enable(f4)
     bus, usart = f4.core.bus, f4.chip.uarts["USART3"]
