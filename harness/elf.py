@@ -22,7 +22,7 @@ from elftools.elf.sections import ARMAttributesSection, SymbolTableSection
 from harness.errors import InputError
 from harness.support.file_kind import kind_of
 from harness.support.input_file import open_input
-from harness.support.memory_map import Load, Memory
+from harness.support.memory_map import Load, Memory, Region
 
 # What pyelftools raises for a damaged file, depending on where the damage is.
 _DAMAGED = (
@@ -87,10 +87,17 @@ class Elf:
         """The memory that the image is loaded to; "flash" unless the linker script says "ram"."""
         return "flash" if self.symbols(_IN_RAM) is None else "ram"
 
-    def vector_table(self, otherwise: int) -> int:
-        """Return the address of the vector table; `otherwise` if no symbol names it."""
+    def vector_table(self, memory: Region) -> int:
+        """Return the address of the vector table of a program that is loaded to `memory`.
+
+        A symbol may name it; otherwise the program begins with it. A program for a bootloader
+        lies higher than `memory.origin`.
+        """
         found = self.symbols(_VECTOR_TABLE)
-        return found[0] if found else otherwise
+        if found and found[0] in memory:
+            return found[0]
+        loaded = (segment.address for segment in self.segments())
+        return min((at for at in loaded if at in memory), default=memory.origin)
 
     def sizes(self, memory: Memory) -> tuple[int, int]:
         """Return the bytes of flash and of RAM that the image takes.

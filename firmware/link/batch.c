@@ -1,3 +1,5 @@
+#ifdef LINK_BATCH /* the linker script of other firmware has no queue */
+
 #include "batch.h"
 
 #include <string.h>
@@ -48,3 +50,4 @@ void batch_put(const link_device_t *device, const link_result_t *result) {
     memcpy(place, words, WORD);
     batch_done += 1U;
 }
+#endif

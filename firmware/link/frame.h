@@ -12,6 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define FRAME_CRC_SIZE 4U
 #define FRAME_BLOCK_SIZE 254U /* the longest run without a zero in one COBS block */
 
@@ -53,5 +57,9 @@ void frame_put(frame_encoder_t *encoder, const void *data, uint32_t size);
 void frame_put_u8(frame_encoder_t *encoder, uint8_t value);
 void frame_put_u32(frame_encoder_t *encoder, uint32_t value); /* little-endian */
 void frame_end(frame_encoder_t *encoder);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,7 +7,12 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define LINK_VERSION 3U
 #define LINK_BUILD_ID_SIZE 16U
@@ -75,6 +80,41 @@ void link_start(const link_device_t *device);
  * LINK_WINDOW bytes may arrive in the meantime. */
 void link_receive(uint8_t byte);
 
+/* The following three are for a receive interrupt that keeps the bytes in the link: poll.c. */
+
+/* Stores a received byte. Call it from the receive interrupt. */
+void link_put(uint8_t byte);
+
+/* Processes the stored bytes, as link_receive() does. Returns whether there were any. Call it from
+ * the main loop or from a task. */
+bool link_poll(void);
+
+/* Sleeps until a byte is stored, on a Cortex-M. For programs without an operating system. */
+void link_wait(void);
+
+/* Returns how many bytes have been stored since start. */
+uint32_t link_received(void);
+
+/* The following are for `run` and `count` of a device: measure.c. */
+
+/* Runs `model`, which returns 0 or an error, between two readings of the counter. */
+link_result_t link_measure(int (*model)(void));
+
+/* Reads the counter of link_measure(): the cycle counter of the DWT, unless you define it. It must
+ * have 32 bits, and count at the core's clock. */
+uint32_t port_ticks(void);
+
+/* Reads the counter for `count` of a device. Until the next inference, link_wait() does not sleep,
+ * because the counter might stand still. */
+uint32_t link_count(void);
+
+/* Returns whether the core must not sleep, because of link_count(). */
+bool link_is_timed(void);
+
+/* Starts the cycle counter of the DWT. Returns whether it counts: a Cortex-M0, M0+ or M23 has none,
+ * and in QEMU it stands still. There, define port_ticks(). */
+bool link_start_dwt(void);
+
 /* Sends a line of text to the host's log. Does nothing before link_start(). Do not call it from an
  * interrupt, nor from `run`: a device must not send while it measures. */
 void link_log(const char *text);
@@ -88,5 +128,9 @@ void link_layer(uint32_t layer, uint32_t output, const void *data, uint32_t size
 /* Sends the registers of a fault: LINK_FAULT_WORDS words, in the order of docs/link.md. */
 #define LINK_FAULT_WORDS 14U
 void link_fault(void (*write)(uint8_t byte), const uint32_t words[LINK_FAULT_WORDS]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

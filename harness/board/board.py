@@ -93,6 +93,12 @@ class Board(Protocol):
     def diagnosis(self) -> str:
         """Return details that help to explain a failure; empty if there are none."""
 
+    def swo_lines(self) -> Sequence[str]:
+        """Return the lines of text that the firmware has sent over SWO since the last call.
+
+        There are none where nothing receives them.
+        """
+
     def ways_back(self) -> Sequence[WayBack]:
         """Return what may bring the board back if it hangs, the mildest way first.
 

@@ -5,7 +5,6 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from harness.board.board import Board
-from harness.target.chip_target import KIND as CHIP
 from harness.target.target_file import Counter, Target
 
 
@@ -21,10 +20,9 @@ class TellsItsCounter(Protocol):
 def as_counted(target: Target, board: Board) -> Target:
     """Return `target` with the unit of ticks that the started `board` counts.
 
-    This is for a target that is derived from a chip: it has cycles, as silicon counts them. What a
-    target file states is not changed.
+    A target of a real board, or of a chip, has cycles, as silicon counts them. A simulator of it
+    counts instructions.
     """
-    derived = target.name.startswith(f"{CHIP}:")
-    if derived and isinstance(board, TellsItsCounter) and board.counts_instructions:
+    if isinstance(board, TellsItsCounter) and board.counts_instructions:
         return msgspec.structs.replace(target, counter=Counter("instructions"))
     return target

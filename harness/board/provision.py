@@ -9,6 +9,7 @@ from harness.board.board_options import BoardOptions, is_of_farm
 from harness.board.grpc_missing import grpc_missing
 from harness.board.qemu import QemuBoard
 from harness.board.renode.renode_board import RenodeBoard
+from harness.simulator.peripherals.uart import ALL_UARTS
 from harness.support.progress import Progress
 from harness.target.target_file import Labgrid, Pyocd, Qemu, Renode, Target, Virtual
 
@@ -66,7 +67,7 @@ def _simulated(
 
     hardware = VirtualBoard.start(
         virtual.chip,
-        uart=virtual.uart or None,
+        uart=virtual.uart or ALL_UARTS,
         boot=virtual.boot,
         meter=options.meter,
         # Both take a while, and the board has a process of its own.

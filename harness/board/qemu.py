@@ -11,7 +11,7 @@ from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.carrier import Carrier
@@ -26,6 +26,7 @@ _END_PATIENCE = 0.2  # seconds between the end of the line and that of the proce
 _SIGNALS = 128  # exit codes above this are signals
 _LINES = ("serial", "gdb")
 _LOG_LINES = 10
+_WITHOUT_SECURITY = ("cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # Armv7-M, with a VTOR
 
 
 class QemuBoard:
@@ -117,6 +118,10 @@ class QemuBoard:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
         return "\n".join(filter(None, [self._end() or self._whereabouts(), self._log_excerpt()]))
 
+    def swo_lines(self) -> tuple[str, ...]:
+        """None: QEMU has no ITM."""
+        return ()
+
     def ways_back(self) -> tuple[WayBack, ...]:
         """None: an emulator that is started again does the same."""
         return ()
@@ -181,12 +186,28 @@ class QemuBoard:
             self._executable,
             *("-M", self._qemu.machine),
             *("-kernel", str(image.elf.path)),
+            *self._vectors(image.elf),
             *("-icount", f"shift={self._qemu.icount_shift}"),
             *lines,
             "-S",  # stay halted until the gdbstub starts it
             *("-display", "none"),
             *("-monitor", "none"),
         ]
+
+    def _vectors(self, elf: Elf) -> list[str]:
+        """Return the options that start a program for a bootloader, which QEMU does not have."""
+        vectors = elf.vector_table(self._target.memory.flash)
+        if vectors == self._target.memory.flash.origin:
+            return []
+        core = self._target.mcu.core
+        if core not in _WITHOUT_SECURITY:
+            raise InputError(
+                f"the program begins at {vectors:#010x}, and QEMU starts a {core} only where its "
+                f"flash begins, at {self._target.memory.flash.origin:#010x}",
+                where=str(elf.path),
+                remedy="link it without a bootloader, or run it on another target",
+            )
+        return ["-global", f"armv7m.init-nsvtor={vectors:#x}"]
 
     def _check_start(self) -> None:
         """Raise an error with the exit code if QEMU has ended."""

@@ -1,5 +1,6 @@
 """Virtual boards: the harness's own simulator process, driven like any board behind a probe."""
 
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 
 from harness.board.board_options import BoardOptions
@@ -41,6 +42,10 @@ class SimulatedBoard(PyocdBoard):
     def meter(self) -> str:
         """The serial port of the virtual meter; empty if there is no meter."""
         return self.hardware.meter
+
+    def swo_lines(self) -> Sequence[str]:
+        """Return the lines of text that the firmware has sent over SWO since the last call."""
+        return self.hardware.swo_lines()
 
     def ways_back(self) -> tuple[WayBack, ...]:
         """None: a simulator that is started again does the same."""

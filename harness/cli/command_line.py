@@ -81,7 +81,8 @@ _GROUPS = {
             "model_commands", {"models": "show networks, add models, train the bundled ones"}
         ),
     ),
-    "Add targets": (
+    "Add firmware and targets": (
+        CommandModule("link_command", {"link": "show the lines that connect your own firmware"}),
         CommandModule("target_commands", {"target": "write a target file for a chip, to edit"}),
     ),
     "Serve assistants": (

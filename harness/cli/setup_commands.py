@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,11 +12,14 @@ from harness.errors import ExitCode, HarnessError
 from harness.image.arduino.arduino_library import assemble, sketchbook
 from harness.options.json_option import add_json_option
 from harness.report.json_documents.machine_documents import DoctorDocument, SetupDocument
+from harness.simulator.chip_names import is_board
+from harness.simulator.peripherals.uart import ALL_UARTS
+from harness.simulator.serve_document import VirtualServeDocument
 from harness.simulator.serve_options import add_options as add_virtual_options
 from harness.support.json_stream import JsonOutput
 from harness.support.terminal import Terminal
 from harness.target.find_target import list_targets, load_target
-from harness.target.target_file import Target, Virtual
+from harness.target.target_file import Pyocd, Target, Virtual
 from harness.workspace import Workspace
 
 T = TypeVar("T")
@@ -90,29 +94,37 @@ def _setup(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: A
 def _serve(options: argparse.Namespace, workspace: Workspace) -> int:
     from harness.simulator.serve_options import serve_with  # noqa: PLC0415 - unicorn
 
-    return serve_with(options, _advice(options, workspace))
+    return serve_with(options, partial(_advice, options, workspace))
 
 
-def _advice(options: argparse.Namespace, workspace: Workspace) -> str:
-    """Return a command that runs a model on the board; empty if no target fits the options."""
+def _advice(options: argparse.Namespace, workspace: Workspace, served: VirtualServeDocument) -> str:
+    """Return a command that runs a model on the board; empty if no target fits the options.
+
+    The target that has the board's name comes first.
+    """
     from harness.runs.check.board_check import MODEL  # noqa: PLC0415 - all that runs need
 
+    fitting = []
     for path in list_targets(workspace.targets).values():
         try:
             target = load_target(path)
         except HarnessError:
             continue  # `harness list targets` shows why
-        if isinstance(target.board, Virtual) and _fits(options, target, target.board):
-            serial = "" if target.port.over_rtt else " --serial={port}"
-            return f"harness run --model={MODEL} --target={target.name} --probe={{probe}}{serial}"
-    return ""
+        if _fits(options, target, served):
+            fitting.append(target.name)
+    fitting.sort(key=lambda name: not is_board(served.board, name))
+    command = f"harness run --model={MODEL} --probe={served.probe} --target="
+    return command + fitting[0] if fitting else ""
 
 
-def _fits(options: argparse.Namespace, target: Target, board: Virtual) -> bool:
-    """Return whether images of `target` run on the virtual board that `options` describe."""
-    return (
-        board.chip == options.chip
-        and board.boot == options.boot
-        and target.arduino is None
-        and (not options.uart or options.uart.lower() == board.uart.lower())
-    )
+def _fits(options: argparse.Namespace, target: Target, served: VirtualServeDocument) -> bool:
+    """Return whether images of `target` run on the virtual board `served`, made by `options`."""
+    board = target.board
+    if target.arduino is not None:
+        return False
+    if type(board) is Pyocd:
+        own = options.boot is None and is_board(served.board, target.name)
+        return own and (not options.uart or served.uart == ALL_UARTS)
+    if not isinstance(board, Virtual) or (board.chip, board.boot) != (served.chip, options.boot):
+        return False
+    return target.port.over_rtt or served.uart in (ALL_UARTS, board.uart.upper())

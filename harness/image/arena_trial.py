@@ -64,7 +64,7 @@ class _Trial:
         self._main, self._init, self._start, self._bytes, self._log = addresses
         memory = target.memory
         self._flash = range(memory.flash.origin, memory.flash.end)
-        self._vectors = elf.vector_table(target.load_region.origin)
+        self._vectors = elf.vector_table(target.load_region)
         self._ram = range(memory.ram.origin, memory.ram.end)
 
     def starts(self, size: int) -> bool:

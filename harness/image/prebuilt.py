@@ -35,6 +35,7 @@ ENGINE = "elf"
 _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16
+_COPY = "firmware.elf"
 _STEM = 40  # characters of the file's name in the name of its copy's folder
 
 
@@ -109,7 +110,8 @@ def prebuilt_image(
 
     A `stamped` copy, which the link needs, answers HELLO with the ELF's hash, or with the ID that
     the ELF already contains. `warn` is called as by `build_image`. Raises `InputError` if the
-    firmware cannot run on `target`, `InfrastructureError` if the copy cannot be written.
+    firmware cannot run on `target`, or has the ID of another one in `images`;
+    `InfrastructureError` if the copy cannot be written.
     """
     digest = _digest(elf)
     original = Elf(elf)
@@ -124,7 +126,9 @@ def prebuilt_image(
         else:
             content[field] = bytes.fromhex(build_id)
     key = hashlib.sha256(content).hexdigest()
-    copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / "firmware.elf")
+    copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / _COPY)
+    if stamped and build_id != digest[: 2 * _BUILD_ID_SIZE]:
+        _check_is_new(elf, build_id, content, images)
     with explained_errors("the firmware cannot be copied", images):
         cached = checked_cache.provide(
             copy.path.parent, key, lambda new: (new / copy.path.name).write_bytes(content), warn
@@ -143,13 +147,29 @@ def prebuilt_image(
         cached,
         arena=0,
         arena_least=0,
-        stack=stack_of(copy, copy.vector_table(target.load_region.origin), target.memory.ram),
+        stack=stack_of(copy, copy.vector_table(target.load_region), target.memory.ram),
         ram_elsewhere=elsewhere,
     )
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(read_input(path)).hexdigest()
+
+
+def _check_is_new(elf: Path, build_id: str, content: bytearray, images: Path) -> None:
+    """Check that nothing else with this ID than `content` was run here."""
+    stamp = bytes.fromhex(build_id)
+    for other in images.glob(f"*-{ENGINE}-*/{_COPY}"):
+        theirs = other.read_bytes()
+        known = stamp in theirs and theirs != content
+        if known and theirs.startswith(stamp, _offset_of_id(Elf(other))):
+            raise InputError(
+                f"has the build ID {build_id}, as another firmware that was run here, {other}: "
+                "the device's answer cannot tell which of them runs",
+                where=str(elf),
+                remedy="give each build an ID of its own, or compile without BUILD_ID_BYTES: then "
+                f"the harness writes one. If the other one is out of use, delete {other.parent}",
+            )
 
 
 def _offset_of_id(elf: Elf) -> int:

@@ -11,6 +11,8 @@ from harness.target.flash_security import security_fault
 from harness.target.target_file import Target
 
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
+_EXTERNAL = range(0x6000_0000, 0xA000_0000)  # Armv7-M ARM, B3.1: external RAM
+_TABLE = 128  # VTOR takes no more of the address: Armv7-M ARM, B3.2.5
 
 
 def check_firmware(elf: Elf, target: Target) -> None:
@@ -72,7 +74,10 @@ def _check_place(elf: Elf, target: Target) -> None:
                 f"{len(segment.data):,} bytes are loaded to {segment.address:#010x}, outside the "
                 f"{_name(target)} of {target.name}, {memory.origin:#010x} to {memory.end:#010x}",
                 where=str(elf.path),
-                remedy=f"check that it is built for this chip, and that memory.{target.load} in "
+                remedy="external flash or RAM is not written here: link all of it into the chip's "
+                "flash, or leave it out (NOLOAD) and program it with the vendor's tool"
+                if segment.address in _EXTERNAL
+                else f"check that it is built for this chip, and that memory.{target.load} in "
                 f"{target.path} matches the linker script",
             )
         if end > memory.end:
@@ -95,25 +100,22 @@ def _too_large(elf: Elf, target: Target, key: str, excess: int) -> InputError:
 
 
 def _check_vectors(elf: Elf, target: Target) -> None:
-    """Check that there is a vector table: a stack pointer and a reset handler.
+    """Check that the program begins with a vector table: a stack pointer and a reset handler.
 
-    Flash begins with it. An image in RAM may name another place, since the probe starts it.
+    With a bootloader it begins somewhere in flash. An image in RAM may name another place, since
+    the probe starts it.
     """
-    flash = target.memory.flash
-    address = elf.vector_table(target.load_region.origin) if target.load == "ram" else flash.origin
+    flash, address = target.memory.flash, elf.vector_table(target.load_region)
     vectors = elf.read(address, _VECTORS.size)
     stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
-    if not reset & 1 or elf.read(reset & ~1, 2) is None or stack in flash or stack % 4 or not stack:
+    wrong = stack in flash or stack % 4 or not stack
+    if wrong or address % _TABLE or not reset & 1 or elf.read(reset & ~1, 2) is None:
         raise InputError(
-            f"there is no vector table at {address:#010x}, where {target.name} starts: "
-            + (
-                f"the first words are {stack:#010x} and {reset:#010x}"
-                if vectors
-                else "the ELF loads nothing there"
-            ),
+            f"there is no vector table at {address:#010x}, where the program begins: the first "
+            f"words are {stack:#010x} and {reset:#010x}",
             where=str(elf.path),
-            remedy=f"if it is linked for a bootloader, set memory.{target.load} to the start of "
-            "this ELF",
+            remedy="in the linker script, place the vectors (.isr_vector) before everything else, "
+            f"at a multiple of {_TABLE}",
         )
 
 

@@ -1,4 +1,7 @@
-"""The device's LOG messages; of many, only the first and the last are kept."""
+"""The device's LOG messages; of many, only the first and the last are kept.
+
+The messages of the device's start, before it answers HELLO, belong to every run that follows.
+"""
 
 from collections import deque
 
@@ -15,10 +18,21 @@ class DeviceLog:
     """A log of bounded size."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all messages: the device starts."""
+        self._start: list[str] | None = None
         self.clear()
 
+    def end_start(self) -> None:
+        """Keep the messages until now as those of the device's start, unless there are some."""
+        if self._start is None:
+            self._start = self.messages()
+            self.clear()
+
     def clear(self) -> None:
-        """Forget all messages."""
+        """Forget all messages but those of the device's start."""
         self._first: list[str] = []
         self._last: deque[str] = deque()
         self._room = KEPT  # for the first messages, in characters
@@ -51,4 +65,14 @@ class DeviceLog:
             f"[{count_of(self._messages, 'message')} with "
             f"{count_of(self._characters, 'character')} left out]"
         )
-        return [*self._first, *([left_out] if self._messages else []), *self._last]
+        return [
+            *(self._start or ()),
+            *self._first,
+            *([left_out] if self._messages else []),
+            *self._last,
+        ]
+
+    @property
+    def newest(self) -> str:
+        """The last message since the device's start; empty if there is none."""
+        return next(iter([*reversed(self._last), *reversed(self._first)]), "")

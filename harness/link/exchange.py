@@ -162,8 +162,12 @@ class Exchange:
             self._answers = self._decoder.feed(data)
 
     def begin(self) -> None:
-        """Begin a session: a delimiter before each request is needed only after damage."""
+        """Begin a session: the device has started.
+
+        From now on, a delimiter before each request is needed only after damage.
+        """
         self._noisy = False
+        self.log.end_start()
 
     def settle(self, pause: float) -> None:
         """Wait until nothing has arrived for `pause` seconds, or the noise takes too long.
@@ -198,8 +202,8 @@ class Exchange:
             raise self.restarted()
         if code == DeviceError.ENGINE:
             layer = f"layer {detail - 1} failed" if 0 < detail <= _MOST_LAYERS else "failed"
-            logged = self.log.messages()
-            log = f"; the device logged: {logged[-1].strip()}" if logged else ""
+            logged = self.log.newest.strip()
+            log = f"; the device logged: {logged}" if logged else ""
             raise DeviceRefusedError(f"the engine: {layer}{log}", where=self.name)
         if code == DeviceError.INPUT:
             raise WrongInputError(
@@ -235,6 +239,7 @@ class Exchange:
             self.boots += 1
             if not expect_boot:
                 raise self.restarted()
+            self.log.restart()  # the messages until now are those of an earlier start
         return True
 
 

@@ -91,7 +91,7 @@ class LinkClient:
         return self._exchange.log.messages()
 
     def clear_log(self) -> None:
-        """Forget the device's LOG messages until now."""
+        """Forget the device's LOG messages since it answered HELLO."""
         self._exchange.log.clear()
 
     @located

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from harness.errors import InfrastructureError
 from harness.link.host_clock import Reading
 from harness.target.target_file import Target
@@ -110,10 +112,7 @@ def _check_counts(bounds: ClockBounds, target: Target) -> None:
 def check_clock(bounds: ClockBounds, target: Target) -> None:
     """Raise `InfrastructureError` if the clock that `target` states is out of `bounds`."""
     stated = target.clock
-    if stated is None or target.counter.ticks != "cycles":
-        return
-    off = stated.tolerance * stated.hz
-    if bounds.least <= stated.hz + off and stated.hz - off <= bounds.most:
+    if stated is None or agrees(bounds, target):
         return
     raise InfrastructureError(
         f"the core runs at {bounds}, but the stated clock is {stated.hz / 1e6:g} MHz, with a "
@@ -123,6 +122,25 @@ def check_clock(bounds: ClockBounds, target: Target) -> None:
         "For a less exact oscillator, set clock.tolerance; without [clock], the measured one is "
         'used. A virtual board has no clock: its target needs counter.ticks = "instructions"',
     )
+
+
+def agrees(bounds: ClockBounds, target: Target) -> bool:
+    """Return whether the clock that `target` states, if it does, is within `bounds`."""
+    stated = target.clock
+    if stated is None or target.counter.ticks != "cycles":
+        return True
+    off = stated.tolerance * stated.hz
+    return bounds.least <= stated.hz + off and stated.hz - off <= bounds.most
+
+
+def with_own_clock(target: Target, measured: ClockBounds | None) -> Target:
+    """Return `target` without its clock if the `measured` one of prebuilt firmware contradicts it.
+
+    The target's clock is that of the harness's port. Other firmware may set another one.
+    """
+    if measured is None or agrees(measured, target):
+        return target
+    return msgspec.structs.replace(target, clock=None)
 
 
 def check_waited(ticks: int, waited: float, target: Target) -> None:

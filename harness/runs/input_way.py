@@ -69,6 +69,7 @@ class InputWay:
 
     def attach(self, session: Session) -> None:
         """Use the way in a new session with the image."""
+        self._target = session.target
         session.link.via = self.via
         session.memory_is_optional = self._auto
         self._queue = session.queue(self._image)

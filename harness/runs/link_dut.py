@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace as replace_keys
 
 from harness.board.board import Board
-from harness.board.counted_target import as_counted
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
+from harness.image.prebuilt import ENGINE
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
-from harness.measure.core_clock import ClockBounds, hz_of, measure_clock
+from harness.measure.core_clock import ClockBounds, hz_of, measure_clock, with_own_clock
 from harness.measure.cycles.estimate import Estimate
 from harness.model.tensor_block import pack, pack_checked, unpack
 from harness.runs.device_under_test import BoardUnderTest
@@ -182,7 +183,7 @@ class LinkDut(BoardUnderTest):
             stack_unavailable="" if stack else _STACK_UNKNOWN,
             memory=memory,
             retries=link.retries - retries,
-            log=tuple(link.log),
+            log=(*link.log, *self.board.swo_lines()),
             looks=np.array(looks, dtype=np.int64)[places],
             input_via=way.via,
             input_choice=way.choice,
@@ -198,10 +199,17 @@ class LinkDut(BoardUnderTest):
         """Return the frequency of the ticks; the first run of a board measures its clock."""
         if self._clock is None and self.target.counter.ticks == "cycles":
             with self._request.progress.step(f"measuring the clock of {self.target.name}"):
-                self._clock = measure_clock(link.count, self.target)
+                self._clock = self._measured_clock(link)
         hz = hz_of(self.target, self._clock)
         self._request.metering.check_clock(self.target, hz)
         return hz
+
+    def _measured_clock(self, link: LinkClient) -> ClockBounds | None:
+        if self.image.engine != ENGINE:
+            return measure_clock(link.count, self.target)
+        measured = measure_clock(link.count, replace_keys(self.target, clock=None))
+        self.target = self._opened.target = with_own_clock(self.target, measured)
+        return measured
 
     def _measure(self, inputs: Sequence[Array], which: str) -> Result:
         """Run a first vector and check its ticks; `InfrastructureError` if they are implausible."""
@@ -225,7 +233,7 @@ class LinkDut(BoardUnderTest):
 
     def _open(self, image: Image) -> Session:
         session = open_session(image, self.board, self.target, self._network, self._way.via)
-        self.target = as_counted(self.target, self.board)
+        self.target = session.target
         return session
 
     def _replaced(self, image: Image) -> Session:

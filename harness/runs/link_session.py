@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from harness.board.board import Board, Bracket
+from harness.board.counted_target import as_counted
 from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.link.batch import Queue
@@ -63,10 +64,10 @@ class MemoryUnusableError(InfrastructureError):
 class Session:
     """Inferences on `board` over a link, and the checks of their measurements.
 
-    `welcome` is the device's answer to HELLO. `bracket` is what the board knows of the last
-    inferences, `hz` the frequency of measured cycles, if it is known. If `memory_is_optional`, a
-    failure of memory is a `MemoryUnusableError`. With `keeps_state`, the model has a state, which
-    begins anew with each recording.
+    `welcome` is the device's answer to HELLO. `target` has the unit of ticks that the started board
+    counts. `bracket` is what the board knows of the last inferences, `hz` the frequency of measured
+    cycles, if it is known. If `memory_is_optional`, a failure of memory is a `MemoryUnusableError`.
+    With `keeps_state`, the model has a state, which begins anew with each recording.
     """
 
     welcome: Welcome
@@ -86,7 +87,7 @@ class Session:
         self.hz: float | None = None
         self.keeps_state = False
         self._board = board
-        self._target = target
+        self.target = as_counted(target, board)
         try:
             self.welcome = self.link.hello(image.build_id)
         except InfrastructureError as error:
@@ -182,7 +183,7 @@ class Session:
             return None
         start, end, done, _ = symbols
         queue = Queue(range(start, end), done)
-        ram = self._target.memory.ram
+        ram = self.target.memory.ram
         return queue if start in ram and end <= ram.end and queue.capacity(self.welcome) else None
 
     def check_address(self) -> None:
@@ -191,20 +192,20 @@ class Session:
             self.welcome.input_address,
             self.welcome.input_address + self.welcome.input_size,
         )
-        ram = self._target.memory.ram
+        ram = self.target.memory.ram
         if begin < ram.origin or end > ram.end:
             kind = MemoryUnusableError if self.memory_is_optional else InfrastructureError
             raise kind(
                 f"the device's input is at {begin:#010x} to {end:#010x}, outside the target's "
                 f"RAM, {ram.origin:#010x} to {ram.end:#010x}",
-                where=f"{self._target.path}: memory.ram",
+                where=f"{self.target.path}: memory.ram",
                 remedy="use --input-via=serial, or correct the memory map",
             )
 
     def ticks(self, result: Result) -> int:
         """Return the result's ticks in the target's unit: the counted ticks, or instructions."""
         overhead = self.welcome.counter_overhead
-        return instructions(result.ticks, overhead, self._target.instruction_ticks)
+        return instructions(result.ticks, overhead, self.target.instruction_ticks)
 
     def _explained(self, error: InfrastructureError, which: str) -> InfrastructureError:
         """Return `error` with a diagnosis, which may halt the core, unless the session goes on."""
@@ -242,17 +243,17 @@ class Session:
         The ticks that the emulator's SysTick counts too many are left out.
         """
         executed = bracket.inferences[index]
-        result = nearest_ticks(result, executed.instructions * self._target.instruction_ticks)
+        result = nearest_ticks(result, executed.instructions * self.target.instruction_ticks)
         return replace(result, ticks=result.ticks - executed.surplus)
 
     def _check_time(self, ticks: int, waited: float, which: str) -> None:
         """Check the `ticks` of one or several inferences by the seconds that the host `waited`."""
-        check_waited(ticks, waited, self._target)
+        check_waited(ticks, waited, self.target)
         if self.bracket is None:
-            check_wrap(ticks, waited, self.hz, self.welcome, self._target, which)
+            check_wrap(ticks, waited, self.hz, self.welcome, self.target, which)
 
     def _where(self, which: str) -> str:
-        return f"{self._target.name}: {which}"
+        return f"{self.target.name}: {which}"
 
     def _reached(self, queue: Queue, vectors: Sequence[int]) -> str:
         """Return at which of its `vectors` a batch has ended, as far as it is known.

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import threading
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ class BoardBusyError(Exception):
 class _Connection:
     def __init__(self, announcement: Announcement, kind: str) -> None:
         self._silent = False
+        self._lock = threading.Lock()  # a debugger's thread for SWO reads besides the others
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(DEADLINE)
         try:
@@ -74,11 +76,12 @@ class _Connection:
 
     def _exchange(self, message: bytes) -> bytes:
         silent = BoardSilentError(f"the board has not answered within {DEADLINE:g} s")
-        if self._silent:
-            raise silent
         try:
-            send(self._socket, message, DEADLINE)
-            answer = receive(self._socket, DEADLINE)
+            with self._lock:
+                if self._silent:
+                    raise silent
+                send(self._socket, message, DEADLINE)
+                answer = receive(self._socket, DEADLINE)
         except TimeoutError as error:
             self._silent = True
             self.cut()  # a late answer would be taken for the next one

@@ -13,6 +13,7 @@ from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Control
 from harness.simulator.chip_names import CHIP_NAMES
+from harness.simulator.peripherals.uart import ALL_UARTS
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
@@ -41,7 +42,7 @@ class VirtualBoard:
         cls,
         chip: str,
         *,
-        uart: str | None = None,
+        uart: str = ALL_UARTS,
         boot: int | None = None,
         serial: str | None = None,
         chip_id: str = "",
@@ -49,11 +50,11 @@ class VirtualBoard:
         faults: Sequence[str] = (),
         meanwhile: Callable[[], object] = lambda: None,
     ) -> Self:
-        """Start a board and wait until it is ready.
+        """Start a board and wait until it is ready; no other program finds it by its name.
 
-        `chip` is pyOCD's name of the chip, `uart` the UART on the serial port, `serial` the ID of
-        the probe; `chip_id`, `boot`, `meter` and `faults` have the form of the options of `harness
-        virtual serve`. `meanwhile` is called while the board starts.
+        `chip` is pyOCD's name of the chip, `serial` the ID of the probe, `uart` the UART on the
+        serial port, by default all; `chip_id`, `boot`, `meter` and `faults` have the form of the
+        options of `harness virtual serve`. `meanwhile` is called while the board starts.
 
         Raises `InputError` if the chip is unknown, `InfrastructureError` if the board does not
         start.
@@ -64,8 +65,8 @@ class VirtualBoard:
                 remedy=suggest(chip, CHIP_NAMES),
             )
         # -P: Python must not take modules from the current folder.
-        command = [sys.executable, "-P", "-m", "harness.simulator", "serve", chip, "--json"]
-        command += ["--uart", uart] if uart else []
+        command = [sys.executable, "-P", "-m", "harness.simulator", "serve", chip]
+        command += ["--json", "--private", "--uart", uart]
         command += ["--boot", hex(boot)] if boot is not None else []
         command += ["--serial", serial] if serial else []
         command += ["--chip-id", chip_id] if chip_id else []
@@ -113,6 +114,14 @@ class VirtualBoard:
     def edges(self) -> list[tuple[str, bool, int]]:
         """Return the edges of output pins: pin, level, and the instruction count."""
         return [tuple(edge) for edge in self._request(Request("edges"))]
+
+    def swo_lines(self) -> list[str]:
+        """Return the lines of text that the firmware has sent over SWO since the last call.
+
+        The board keeps the last 1,000 of them.
+        """
+        result: list[str] = self._request(Request("swo"))
+        return result
 
     def joules(self) -> list[float]:
         """Return the exact energy of each inference in J, which the meter should measure."""

@@ -22,7 +22,10 @@ class BusError(Exception):
 
 
 class Device(Protocol):
-    """A peripheral: 32-bit registers at byte offsets that are multiples of four."""
+    """A peripheral: 32-bit registers at byte offsets that are multiples of four.
+
+    A write of 1 or 2 bytes is merged into what `peek` returns, unless it is a `NarrowDevice`.
+    """
 
     def read(self, offset: int) -> int:
         """Return the register; reading may have side effects, as on the chip."""
@@ -37,6 +40,13 @@ class Device(Protocol):
         """Return to the state after reset."""
 
 
+class NarrowDevice(Device, Protocol):
+    """A peripheral that knows the size of each write."""
+
+    def write_narrow(self, offset: int, size: int, value: int) -> None:
+        """Write the first `size` bytes, 1 or 2, of the register."""
+
+
 class Programmer(Protocol):
     """A flash controller: decides what a write to flash stores."""
 
@@ -47,7 +57,8 @@ class Programmer(Protocol):
 class Memory:
     """`size` bytes at address `base`, and again at `aliases`; all equal `fill` at power-on.
 
-    If it is `flash`, stores go through its `programmer`, the flash controller.
+    If it is `flash`, stores go through its `programmer`, the flash controller. One that is not
+    `executable` has no connection to the core's instruction bus.
     """
 
     def __init__(
@@ -57,10 +68,12 @@ class Memory:
         *,
         fill: int = 0,
         flash: bool = False,
+        executable: bool = True,
         aliases: Sequence[int] = (),
     ) -> None:
         self.base = base
         self.size = size
+        self.executable = executable
         self.bases = (base, *aliases)
         self.flash = flash
         self.programmer: Programmer | None = None
@@ -82,34 +95,63 @@ class Memory:
         ctypes.memset(self.address + offset, value, size)
 
 
-class Window:
-    """A range of bus addresses for devices; a word without a device keeps what is written to it.
+class AliasRegion(Protocol):
+    """A range of bus addresses whose accesses become others; not all of it needs to answer."""
 
-    `add` places a device; it takes a multiple of `1 << shift` bytes. `exact` contains the pages
-    of the devices that need the exact instruction count.
+    base: int
+    size: int
+
+    def answers(self, address: int) -> bool:
+        """Return whether something responds to an access to `address`."""
+
+    def read(self, address: int, size: int) -> int:
+        """Return what an access of `size` bytes at `address` reads."""
+
+    def write(self, address: int, size: int, value: int) -> None:
+        """Do what a write of `size` bytes at `address` does."""
+
+
+class Window:
+    """A range of bus addresses for devices.
+
+    `add` places a device; it takes a multiple of `1 << shift` bytes. A word without a device keeps
+    what is written to it; in a `strict` window, nothing responds there. `exact` contains the pages
+    of the devices that need the exact instruction count, and of those with empty places: only
+    there can the core's access to an empty place fault. Elsewhere, it reads as zero.
     """
 
     PAGE = 0x1000
 
-    def __init__(self, base: int, size: int, *, shift: int = 10) -> None:
+    def __init__(self, base: int, size: int, *, shift: int = 10, strict: bool = False) -> None:
         self.base = base
         self.size = size
         self.exact: set[int] = set()
         self._shift = shift
+        self._strict = strict
         self._devices: dict[int, tuple[Device, int]] = {}
+        self._narrow: dict[int, Callable[[int, int, int], None]] = {}
         self._plain: dict[int, int] = {}
 
     def add(self, base: int, device: Device, *, size: int = 0x400, exact: bool = False) -> None:
         """Place `device` at bus address `base`."""
-        for address in range(base, base + size, 1 << self._shift):
-            self._devices[address >> self._shift] = (device, base)
+        places = range(base >> self._shift, (base + size - 1 >> self._shift) + 1)
+        self._devices.update(dict.fromkeys(places, (device, base)))
+        write_narrow = getattr(device, "write_narrow", None)  # isinstance takes ten times as long
+        if write_narrow is not None:
+            self._narrow.update(dict.fromkeys(places, write_narrow))
         if exact:
             self.exact.add(base & ~(self.PAGE - 1))
 
+    def answers(self, address: int) -> bool:
+        """Return whether something responds to an access to `address`."""
+        return not self._strict or address >> self._shift in self._devices
+
     def read(self, address: int, size: int) -> int:
-        """Return `size` bytes at `address`."""
+        """Return `size` bytes at `address`; `BusError` if nothing responds."""
         found = self._devices.get(address >> self._shift)
         if found is None:
+            if self._strict:
+                raise BusError(address)
             word = self._plain.get(address & ~3, 0)
         else:
             word = found[0].read((address & ~3) - found[1])
@@ -118,9 +160,14 @@ class Window:
         return word >> 8 * (address & 3) & ((1 << 8 * size) - 1)
 
     def write(self, address: int, size: int, value: int) -> None:
-        """Write `size` bytes at `address`; a narrow write keeps the register's other bytes."""
+        """Write `size` bytes at `address`; a narrow write keeps the register's other bytes.
+
+        Raises `BusError` if nothing responds.
+        """
         found = self._devices.get(address >> self._shift)
         if found is None:
+            if self._strict:
+                raise BusError(address)
             self._plain[address & ~3] = _merge(
                 self._plain.get(address & ~3, 0), address, size, value
             )
@@ -128,6 +175,10 @@ class Window:
         device, base = found
         offset = (address & ~3) - base
         if size != WORD:
+            narrow = self._narrow.get(address >> self._shift)
+            if narrow is not None and not address & 3:
+                narrow(offset, size, value & ((1 << 8 * size) - 1))
+                return
             value = _merge(device.peek(offset), address, size, value)
         device.write(offset, value & MASK32)
 
@@ -145,7 +196,7 @@ def _merge(old: int, address: int, size: int, value: int) -> int:
 
 
 class Bus:
-    """All memories and windows.
+    """All memories and windows, and the `alias_regions` of its core.
 
     `written(address, size)` is called for each change of memory that is not the core's own store.
     """
@@ -153,6 +204,7 @@ class Bus:
     def __init__(self, memories: Sequence[Memory], windows: Sequence[Window]) -> None:
         self.memories = memories
         self.windows = windows
+        self.alias_regions: Sequence[AliasRegion] = ()
         self.written: Callable[[int, int], None] = lambda _address, _size: None
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
@@ -201,8 +253,33 @@ class Bus:
         for index, word in enumerate(words):
             self.write(address + WORD * index, WORD, word)
 
-    def _window(self, address: int) -> Window:
+    def answers(self, address: int) -> bool:
+        """Return whether a memory or a device responds to an access to `address`."""
+        if self.memory(address, 1) is not None:
+            return True
+        region = self._find(address)
+        return region is not None and region.answers(address)
+
+    def is_mapped(self, address: int) -> bool:
+        """Return whether memory, or a region of devices or aliases, contains `address`."""
+        return self.memory(address, 1) is not None or self._find(address) is not None
+
+    def refuses(self, address: int) -> bool:
+        """Return whether `address` is in a window or an alias that does not answer there."""
+        region = self._find(address)
+        return region is not None and not region.answers(address)
+
+    def _window(self, address: int) -> Window | AliasRegion:
+        found = self._find(address)
+        if found is None:
+            raise BusError(address)
+        return found
+
+    def _find(self, address: int) -> Window | AliasRegion | None:
         for window in self.windows:
             if window.base <= address < window.base + window.size:
                 return window
-        raise BusError(address)
+        for alias in self.alias_regions:
+            if alias.base <= address < alias.base + alias.size:
+                return alias
+        return None

@@ -4,13 +4,14 @@ The core has a thread of its own. Other threads (debug port, serial line) stop i
 blocks with `stopped`; inside, they may change its state without a further lock.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from harness.simulator import coresight, halting_debug, private_bus, scs
+from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
-from harness.simulator.bus import Bus, BusError, Memory, Window
+from harness.simulator.bus import Bus, BusError, Device, Memory, Window
 from harness.simulator.clock import Clock, Timed, next_deadline
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.counting import NEVER
@@ -59,8 +60,10 @@ class Core:
         self._event_at, self._event = NEVER, self.request_reset
         self._private_bus = private_bus.window()
         self.bus = Bus(memories, [*windows, self._private_bus])
+        if design.bit_band:
+            bit_band.add_to(self.bus)
         self.type = design.type
-        self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
+        self.executor = Executor(self.bus, self._on_special, design.type, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)
         self._devices = CoreDevices(
             self, self.executor, self.clock, design, self._private_bus, self.request_reset
@@ -68,19 +71,19 @@ class Core:
         self.nvic = self._devices.nvic
         self.debug = self._devices.debug
         self.control = self._devices.control
-        self.timed: list[Timed] = [self._devices.systick]
-        self._stop_handler = StopHandler(
-            self.executor, self.nvic, self.control, self.debug, self._halt, design
-        )
+        self.swo = self._devices.swo
+        self.mpu = self._devices.mpu
+        self.timed: list[Timed] = [self._devices.systick, self._devices.dwt]
+        self._stop_handler = StopHandler(self.executor, self._devices, self._halt, design)
         self._exceptions = self._stop_handler.exceptions
         self.lock_up = self._exceptions.lock_up
-        self._polling = PollingDetector(self.executor, memories, self._ticks_left)
+        self._polling = PollingDetector(self.executor, memories, self._seconds_left)
         self._turn = Turn(self.executor.interrupt)
         self._closing = False
         self._thread = threading.Thread(target=self._loop, name="core", daemon=True)
         self._thread.start()
 
-    def add_vendor_device(self, base: int, device: coresight.Constants) -> None:
+    def add_vendor_device(self, base: int, device: Device) -> None:
         """Add a device of the chip to the private peripheral bus."""
         self._private_bus.add(base, device, size=0x1000)
 
@@ -150,6 +153,8 @@ class Core:
                 self._reset()
             self.sleeping = False
             self._halt(halting_debug.DFSR_HALTED)
+            if self.executor.watchpoints.take():
+                self.debug.dfsr |= halting_debug.DFSR_DWTTRAP
 
     def set_reset(self, *, asserted: bool) -> None:
         """Drive nRESET."""
@@ -158,8 +163,8 @@ class Core:
                 self._held_in_reset = True
                 self.halted = False
             elif not asserted and self._held_in_reset:
-                self._held_in_reset = False
                 self._reset()
+                self._held_in_reset = False
                 if self._halt_wanted:
                     self._halt(halting_debug.DFSR_HALTED)
 
@@ -189,6 +194,7 @@ class Core:
     def _loop(self) -> None:
         with self._turn:
             while not self._closing:
+                self._exceptions.end_lockup()
                 if not (self._turn.is_free() and self._may_execute()):
                     self._turn.wait()
                 elif self.sleeping:
@@ -224,7 +230,7 @@ class Core:
         if self._reset_wanted:
             self._reset()
             return
-        if self._exceptions.wakes():
+        if self._stop_handler.wakes():
             self.sleeping = False
             return
         self.clock.sleep(next_deadline(self.timed), self._turn.wait)
@@ -232,13 +238,21 @@ class Core:
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
         self._expire()
+        if self.executor.watchpoints.take():
+            self._stop_handler.debug_event(halting_debug.DFSR_DWTTRAP)
+            if not self._may_execute():
+                return
         if self.nvic.pending:
-            if self.sleeping and not self._exceptions.wakes():
+            if self.sleeping and not self._stop_handler.wakes():
                 return
             self.sleeping = False
             self._exceptions.take_due()
             if not self._may_execute():
                 return
+        self._exceptions.follow_priority()
+        if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
+            self._step_for_monitor()
+            return
         deadline = next_deadline(self.timed)
         if deadline is not None:
             limit = min(limit, deadline - self.clock.slept)
@@ -249,10 +263,18 @@ class Core:
         if self._reset_wanted:
             self._reset()
 
-    def _ticks_left(self) -> int:
-        """Return the ticks until the next event of a timer."""
+    def _step_for_monitor(self) -> None:
+        """Execute one instruction, then take DebugMonitor: DEMCR.MON_STEP (C1.6.5)."""
+        self._handle(self.executor.step())
+        self.debug.dfsr |= halting_debug.DFSR_HALTED
+        self.nvic.pend(nvic.DEBUG_MONITOR)
+
+    def _seconds_left(self) -> float:
+        """Return the time of the board until the next event of a timer."""
         deadline = next_deadline(self.timed)
-        return NEVER if deadline is None else deadline - self.clock.ticks()
+        if deadline is None:
+            return math.inf
+        return (deadline - self.clock.ticks()) / self.clock.hertz
 
     def _expire(self) -> None:
         for timed in self.timed:
@@ -280,11 +302,11 @@ class Core:
         self._reset_wanted = False
         self.halted = self.sleeping = False
         self._stop_handler.reset()
+        registers = self.executor.registers
+        registers.reset()
         self._devices.reset()
         for hook in self.reset_hooks:
             hook()
-        registers = self.executor.registers
-        registers.reset()
         if self._boot is not None:
             self.control.write(scs.VTOR, self._boot)
         vectors = self._vectors if self._boot is None else self._boot

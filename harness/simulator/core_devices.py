@@ -1,18 +1,32 @@
 """The core's own devices on the private peripheral bus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.simulator import coresight, nvic, private_bus
-from harness.simulator.bus import Window
+from harness.simulator import (
+    coresight,
+    float_context,
+    mpu,
+    nvic,
+    nvic_registers,
+    private_bus,
+    scs,
+    systick,
+)
+from harness.simulator.bus import Device, Window
 from harness.simulator.clock import Clock
 from harness.simulator.core_types import CoreType
 from harness.simulator.dwt import Dwt
 from harness.simulator.execution import Executor
+from harness.simulator.float_context import FloatContext
 from harness.simulator.fpb import Fpb
 from harness.simulator.halting_debug import DebuggedCore, HaltingDebug
+from harness.simulator.itm import Itm
 from harness.simulator.nvic import Nvic
+from harness.simulator.nvic_registers import NvicRegisters
 from harness.simulator.scs import SystemControl
+from harness.simulator.stacking import Stacking
+from harness.simulator.swo import Swo
 from harness.simulator.systick import SysTick
 
 
@@ -22,7 +36,7 @@ class CoreDesign:
 
     `hertz` is the clock after reset, `vectors` the address of the vector table at boot, `lines`
     the number of interrupts, `priority_bits` the bits of a priority, `rom` the identification of
-    the ROM table.
+    the ROM table. With `bit_band`, the core has the alias regions of bit_band.py.
     """
 
     type: CoreType
@@ -31,10 +45,11 @@ class CoreDesign:
     lines: int
     priority_bits: int
     rom: coresight.Part
+    bit_band: bool = False
 
 
 class CoreDevices:
-    """NVIC, SysTick, system control, debug, DWT and FPB of `core`, placed in `window`.
+    """NVIC, SysTick, MPU, system control, debug, DWT, FPB and ITM of `core`, placed in `window`.
 
     `reset_requested` is called for SYSRESETREQ.
     """
@@ -48,28 +63,76 @@ class CoreDevices:
         window: Window,
         reset_requested: Callable[[], None],
     ) -> None:
-        self.nvic = Nvic(design.priority_bits, executor.interrupt)
+        self._executor = executor
+        self._buffers_stores = design.type.write_buffer
+        self.nvic = Nvic(
+            design.priority_bits,
+            executor.interrupt,
+            secure_fault=design.type.security_extension,
+        )
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
         kind = design.type
         self.debug = HaltingDebug(core, executor, self.nvic, kind)
+        self.mpu = None if kind.mpu is None else kind.mpu(kind.regions, self._on_protection)
+        self.stacking = Stacking(executor.bus, self.mpu)
+        self.floats = FloatContext(executor.hidden, self.stacking, executor.stall_float)
         self.control = SystemControl(
             self.nvic,
-            self.systick,
-            self.debug,
             kind.registers,
+            self._in_control_space(design.lines),
             lines=design.lines,
             reset_requested=reset_requested,
             float_allowed=executor.allow_float,
-            trap=executor.trap,
+            configured=self._on_configuration,
         )
-        self._dwt = Dwt(executor.now, lambda: self.debug.traced, has_counter=kind.cycle_counter)
-        self.debug.trace_changed = self._dwt.trace_changed
-        fpb = Fpb(executor.set_breakpoints, kind.breakpoints, kind.breakpoint_version)
-        private_bus.add_devices(window, self.control, self._dwt, fpb, kind.parts, design.rom)
+        self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)
+        self.debug.trace_changed = self.dwt.trace_changed
+        fpb = Fpb(
+            executor.set_breakpoints,
+            kind.breakpoints,
+            kind.debug_version,
+            literals=kind.literals,
+        )
+        self.swo = Swo()
+        itm = Itm(
+            lambda: self.debug.traced,
+            executor.is_privileged,
+            clock.ticks,
+            self.swo.send,
+            locks=kind.debug_version == 1,
+        )
+        private_bus.add_devices(window, self.control, self.dwt, fpb, itm, kind.parts, design.rom)
 
     def reset(self) -> None:
-        """Reset all but the debug registers and the breakpoints, which keep their values (C1.4)."""
+        """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""
         self.nvic.reset()
         self.systick.reset()
+        if self.mpu is not None:
+            self.mpu.reset()
+        self.floats.reset()
         self.control.reset()
-        self._dwt.reset()
+        self.debug.reset()
+
+    def _in_control_space(self, lines: int) -> dict[int, Device]:
+        """Return the devices in the system control space, by the offset of each register."""
+        debug = (*range(scs.DHCSR, scs.DEMCR + 4, 4), scs.DFSR, scs.DSCSR)
+        return {
+            **dict.fromkeys(nvic_registers.OFFSETS, NvicRegisters(self.nvic, lines)),
+            **dict.fromkeys(systick.OFFSETS, self.systick),
+            **dict.fromkeys(debug, self.debug),
+            **dict.fromkeys(float_context.OFFSETS, self.floats),
+            **({} if self.mpu is None else dict.fromkeys(mpu.OFFSETS, self.mpu)),
+        }
+
+    def _on_configuration(self, control: int, auxiliary: int) -> None:
+        executor = self._executor
+        executor.trap(
+            bool(control & scs.CCR_UNALIGN_TRP), division=bool(control & scs.CCR_DIV_0_TRP)
+        )
+        executor.open_trigger(bool(control & scs.CCR_USERSETMPEND))
+        buffered = self._buffers_stores and not auxiliary & scs.ACTLR_DISDEFWBUF
+        executor.make_stores_precise(not buffered)
+
+    def _on_protection(self, control: int, words: Sequence[Sequence[int]]) -> None:
+        self._executor.protect(control, words)
+        self.floats.check()

@@ -6,7 +6,7 @@ ARM Debug Interface v5 (IHI 0031), chapter 14; CoreSight components also CoreSig
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.simulator.bus import Device
+from harness.simulator.bus import Device, NarrowDevice
 
 _IDENTIFICATION = 0xFD0
 _ARM = 0x23B  # JEP106: continuation code 4, identity 0x3B
@@ -94,6 +94,14 @@ class Component:
     def reset(self) -> None:
         """Reset the device."""
         self._device.reset()
+
+
+class NarrowComponent(Component):
+    """A component whose device knows the size of each write."""
+
+    def __init__(self, part: Part, device: NarrowDevice) -> None:
+        super().__init__(part, device)
+        self.write_narrow = device.write_narrow
 
 
 class Constants:

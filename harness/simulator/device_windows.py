@@ -1,9 +1,10 @@
 """Device windows in the emulator's address space."""
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from harness.simulator.bus import Window
+from harness.simulator.bus import AliasRegion, BusError, Window
 from harness.simulator.emulator import Emulator
 
 
@@ -11,30 +12,40 @@ from harness.simulator.emulator import Emulator
 class Access:
     """The callbacks around each access to a device; millions of accesses occur per minute.
 
-    `repair` is called before an access if there are any `repairs`, `leave` after an access to an
-    exact page. An exception must not cross the emulator: `failed` keeps it until the run ends.
+    `leave` is called after an access to an exact page. An exception must not cross the emulator:
+    `failed` keeps it until the run ends.
     """
 
-    repairs: Sized
-    repair: Callable[[], None]
     leave: Callable[[], None]
     failed: Callable[[BaseException], None]
 
 
 def map_window(emulator: Emulator, window: Window, access: Access) -> None:
-    """Map `window`; map each of its exact pages separately and without permissions."""
+    """Map `window`; map the ranges of its exact pages separately and without permissions."""
     start = window.base
-    for page in sorted(window.exact):
-        _map(emulator, window, start, page - start, access)
-        _map(emulator, window, page, Window.PAGE, access, exact=True)
-        emulator.forbid(page, Window.PAGE)
-        start = page + Window.PAGE
-    _map(emulator, window, start, window.base + window.size - start, access)
+    while start < window.base + window.size:
+        exact, end = start in window.exact, start
+        while end < window.base + window.size and (end in window.exact) == exact:
+            end += Window.PAGE
+        (_map_exact if exact else _map)(emulator, window, start, end - start, access)
+        start = end
+
+
+def map_alias(emulator: Emulator, alias: AliasRegion, access: Access) -> None:
+    """Map `alias` without permissions: its targets may be exact, and the bus may refuse."""
+    _map_exact(emulator, alias, alias.base, alias.size, access)
+
+
+def _map_exact(
+    emulator: Emulator, window: Window | AliasRegion, base: int, size: int, access: Access
+) -> None:
+    _map(emulator, window, base, size, access, exact=True)
+    emulator.forbid(base, size)
 
 
 def _map(
     emulator: Emulator,
-    window: Window,
+    window: Window | AliasRegion,
     base: int,
     size: int,
     access: Access,
@@ -43,13 +54,13 @@ def _map(
 ) -> None:
     if size <= 0:
         return
-    repairs, repair, leave, failed = access.repairs, access.repair, access.leave, access.failed
+    leave, failed = access.leave, access.failed
 
     def read(_uc: int, offset: int, width: int, _data: int) -> int:
-        if repairs:
-            repair()
         try:
             return window.read(base + offset, width)
+        except BusError:  # an empty place in a page without exact devices: see Window
+            return 0
         except Exception as error:  # kept: see Access
             failed(error)
             return 0
@@ -58,10 +69,9 @@ def _map(
                 leave()
 
     def write(_uc: int, offset: int, width: int, value: int, _data: int) -> None:
-        if repairs:
-            repair()
         try:
-            window.write(base + offset, width, value)
+            with suppress(BusError):
+                window.write(base + offset, width, value)
         except Exception as error:  # kept: see Access
             failed(error)
         finally:

@@ -14,6 +14,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from harness.errors import InfrastructureError
 from harness.simulator.bus import Memory
+from harness.simulator.hidden_state import HiddenState
 from harness.simulator.registers import Registers
 
 UNICORN = "2.1.4"
@@ -72,6 +73,7 @@ class Emulator:
             unicorn_const.UC_ARCH_ARM, unicorn_const.UC_MODE_THUMB, model
         )
         self._handle: ctypes.c_void_p = self._binding._uch
+        self.hidden = HiddenState(self._handle)
         self.registers = Registers(self._handle)
         self._kept: dict[int, Any] = {}  # keeps callbacks alive while Unicorn may call them
 
@@ -102,6 +104,10 @@ class Emulator:
         """Forget all translated code."""
         self._binding.ctl_flush_tb()
 
+    def forget_permissions(self) -> None:
+        """Forget which accesses the MPU allows; callbacks for devices may call this, too."""
+        self._binding.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
+
     def forget(self, address: int, size: int) -> None:
         """Forget the translated code of a range; not while code runs."""
         self._binding.ctl_remove_cache(address, address + size)
@@ -113,11 +119,21 @@ class Emulator:
 
     def map_memory(self, memory: Memory) -> None:
         """Map `memory` at its base and all its aliases."""
-        permissions = unicorn_const.UC_PROT_READ | unicorn_const.UC_PROT_EXEC
+        permissions = unicorn_const.UC_PROT_READ
+        if memory.executable:
+            permissions |= unicorn_const.UC_PROT_EXEC
         if not memory.flash:
             permissions |= unicorn_const.UC_PROT_WRITE
         for base in memory.bases:
             self._binding.mem_map_ptr(base, memory.size, permissions, memory.address)
+
+    def map_zeros(self, base: int, size: int) -> None:
+        """Map memory that is not on the bus; see `unmap`."""
+        self._binding.mem_map(base, size)
+
+    def unmap(self, base: int, size: int) -> None:
+        """Take memory of `map_zeros` away."""
+        self._binding.mem_unmap(base, size)
 
     def map_devices(
         self,

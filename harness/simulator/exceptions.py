@@ -1,40 +1,28 @@
-"""Exception entry and return, fault escalation and lockup.
+"""Exception entry and return, with tail-chaining.
 
-Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.10 fault
-escalation, B1.5.11 derived exceptions, B1.5.14 faults, B1.5.15 lockup. A return to another
-pending exception unstacks and stacks again, whereas silicon tail-chains; handlers cannot detect
-the difference. The float registers are stacked at once, never lazily.
-
-On Armv6-M the fault status registers are missing, so every fault becomes a HardFault. A core with
-the security extension stays in the Secure state, whose EXC_RETURN values are those of Armv7-M
-(Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also holds CONTROL.SFPA.
+Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.11 derived
+exceptions. A core with the security extension stays in the Secure state, whose EXC_RETURN values
+are those of Armv7-M (Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also
+holds CONTROL.SFPA.
 """
 
 from collections.abc import Callable, Sequence
 
-from harness.simulator import nvic, scs
+from harness.simulator import fault_status, float_context, nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD, BusError
-from harness.simulator.core_devices import CoreDesign
+from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.execution import Executor
-from harness.simulator.nvic import Nvic
-from harness.simulator.scs import SystemControl
-
-# Bits of CFSR (B3.2.15).
-IACCVIOL, IBUSERR, PRECISERR, IMPRECISERR = 1 << 0, 1 << 8, 1 << 9, 1 << 10
-UNSTKERR, STKERR, BFARVALID = 1 << 11, 1 << 12, 1 << 15
-UNDEFINSTR, INVSTATE, INVPC, NOCP, STKOF = 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20
-UNALIGNED, DIVBYZERO = 1 << 24, 1 << 25
-# Bits of HFSR (B3.2.16).
-VECTTBL, FORCED, DEBUGEVT = 1 << 1, 1 << 30, 1 << 31
+from harness.simulator.stacking import BASIC, EXTENDED, Access, StackError
 
 LOCKUP_PC = 0xFFFF_FFFE
 
-_BASIC, _EXTENDED = 8, 26  # words of a frame
 _XPSR_T, _XPSR_ALIGNED, _XPSR_IT = 1 << 24, 1 << 9, 0x0600_FC00
 _CONTROL_NPRIV, _CONTROL_SPSEL, _CONTROL_FPCA, _CONTROL_SFPA = 1, 2, 4, 8
 _TO_XPSR = 17  # from CONTROL.SFPA to the stacked bit
-_RETURNS = {0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD, 0xFFFF_FFE1, 0xFFFF_FFE9, 0xFFFF_FFED}
+_HANDLER, _THREAD_MAIN, _THREAD_PROCESS = 0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD
+_NO_FLOAT = 1 << 4  # of EXC_RETURN: the frame is basic
+_NUMBER = 0x1FF  # IPSR
 
 
 class Exceptions:
@@ -43,37 +31,54 @@ class Exceptions:
     def __init__(
         self,
         executor: Executor,
-        controller: Nvic,
-        control: SystemControl,
+        devices: CoreDevices,
         entered: Callable[[int], None],
         design: CoreDesign,
     ) -> None:
         self.lockup = False
+        self._refuses_faultmask = False
         self._executor = executor
-        self._nvic = controller
-        self._scs = control
+        self._nvic = devices.nvic
+        self._scs = devices.control
+        self._mpu = devices.mpu
+        self._stacking = devices.stacking
+        self._floats = devices.floats
         self._entered = entered
         self._vectors = design.vectors
         self._float_secure = _CONTROL_SFPA if design.type.security_extension else 0
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._float = registers.batch(*reg.S[:16], reg.FPSCR)
-        self._masks = registers.batch(reg.PRIMASK, reg.BASEPRI, reg.FAULTMASK)
         self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
+        self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
         self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
         self._restore = registers.batch(*reg.CALLER_SAVED)
+        devices.nvic.masked_from = self._masked_from
+
+    # Privilege and priorities
+
+    @property
+    def privileged(self) -> bool:
+        """Whether the running code is privileged."""
+        xpsr, control, *_ = self._state.read()
+        return bool(xpsr & _NUMBER) or not control & _CONTROL_NPRIV
 
     def execution_priority(self, *, ignore_primask: bool = False) -> int:
         """Return the current execution priority; an exception must have a lower number."""
-        primask, basepri, faultmask = self._masks.read()
+        primask, basepri, faultmask = self._executor.hidden.masks()
         if ignore_primask:
             primask = 0
-        return self._nvic.execution_priority(primask & 1, basepri & 0xFF, faultmask & 1)
+        return self._nvic.execution_priority(primask, basepri, faultmask)
+
+    def may_preempt(self, exception: int) -> bool:
+        """Return whether the group priority of `exception` is higher than the current one."""
+        priority = self._nvic.group(self._nvic.priority(exception))
+        return priority < self.execution_priority()
 
     def take_due(self) -> None:
         """Enter the pending exception of the highest priority, if it may preempt."""
         due = self._nvic.due()
-        if due is not None and self._may_preempt(due):
+        if due is not None and self.may_preempt(due):
             self.enter(due)
 
     def wakes(self) -> bool:
@@ -84,70 +89,134 @@ class Exceptions:
         priority = self._nvic.group(self._nvic.priority(due))
         return priority < self.execution_priority(ignore_primask=True)
 
+    def keep_faultmask(self) -> None:
+        """Let the instructions up to the next stop not set FAULTMASK: see B5.2.1, CPS."""
+        _, _, faultmask = self._executor.hidden.masks()
+        self._refuses_faultmask |= not faultmask
+
+    def follow_priority(self) -> None:
+        """Switch the MPU off or on if the sign of the execution priority has changed."""
+        if self._refuses_faultmask:
+            self._refuses_faultmask = False
+            self._executor.registers.write(reg.FAULTMASK, 0)
+        if self._mpu is not None and self._mpu.enabled:
+            self._mpu.suspend(self.execution_priority() < 0)
+
+    def _masked_from(self) -> int:
+        _, basepri, faultmask = self._executor.hidden.masks()
+        mask = basepri & self._nvic.mask
+        return -1 if faultmask else mask or nvic.THREAD_PRIORITY
+
     # Entry
 
-    def enter(self, exception: int) -> None:
-        """Stack the state and branch to the handler of `exception`."""
+    def enter(self, exception: int, *, thumb: bool = True) -> None:
+        """Stack the state and branch to the handler of `exception`.
+
+        Without `thumb`, the state has the invalid EPSR.T of 0.
+        """
         xpsr, control, sp, *caller_saved = self._state.read()
+        in_thread = not xpsr & _NUMBER
+        on_psp = in_thread and bool(control & _CONTROL_SPSEL)
         has_float = bool(control & _CONTROL_FPCA)
-        words = _EXTENDED if has_float else _BASIC
-        frame_at = (sp - WORD * words) & ~7
-        aligned = _XPSR_ALIGNED if sp & 4 else 0
-        stacked = xpsr & ~_XPSR_ALIGNED | aligned | (control & self._float_secure) << _TO_XPSR
+        aligns = has_float or bool(self._scs[scs.CCR] & scs.CCR_STKALIGN)
+        words = EXTENDED if has_float else BASIC
+        frame_at = sp - WORD * words & (~7 if aligns else ~3) & MASK32
+        stacked = xpsr & ~_XPSR_ALIGNED | (control & self._float_secure) << _TO_XPSR
+        if sp & 4 and aligns:
+            stacked |= _XPSR_ALIGNED
+        if not thumb:
+            stacked &= ~_XPSR_T
         frame = [*caller_saved, self._executor.pc, stacked]
-        if has_float:
-            frame += [*self._float.read(), 0]
+        access = Access(self.privileged, self.execution_priority() < 0)
         try:
-            self._executor.bus.write_words(frame_at & MASK32, frame)
-        except BusError:
-            exception = self._derived(exception, STKERR)
+            self._push(frame_at, frame, has_float, access)
+        except StackError as error:
+            derived = self._derived(exception, error)
+            if derived is None:
+                return
+            exception = derived
+        link = _THREAD_PROCESS if on_psp else _THREAD_MAIN if in_thread else _HANDLER
+        if has_float:
+            link &= ~_NO_FLOAT
         handler = self._vector(exception)
         if handler is None:
             return
-        in_thread = xpsr & 0x1FF == 0
-        on_psp = in_thread and bool(control & _CONTROL_SPSEL)
-        link = 0xFFFF_FFFD if on_psp else 0xFFFF_FFF9 if in_thread else 0xFFFF_FFF1
-        if has_float:
-            link &= ~0x10
-        status = xpsr & ~(0x1FF | _XPSR_IT) | exception | _XPSR_T
+        exception, address = handler
+        status = xpsr & ~(_NUMBER | _XPSR_IT) | exception | _XPSR_T
         control &= ~(_CONTROL_FPCA | self._float_secure)
-        self._enter.write((frame_at & MASK32, status, control, link, status))
+        self._enter.write((frame_at, status, control, link, status))
+        self._begin(exception, address)
+
+    def _push(self, address: int, frame: list[int], has_float: bool, access: Access) -> None:
+        """Push a frame; the float registers only if they are not stacked lazily."""
+        reserves = has_float and bool(self._floats.control & float_context.LSPEN)
+        if has_float and not reserves:
+            frame = [*frame, *self._float.read(), 0]
+        self._stacking.push(address, frame, access)
+        if reserves:
+            self._floats.reserve(address + WORD * BASIC, self._ready(access))
+
+    def _ready(self, access: Access) -> int:
+        """Return the bits of FPCCR that describe the interrupted code (B1.5.7, UpdateFPCCR)."""
+        ready = 0 if access.privileged else float_context.USER
+        if not self._nvic.current:
+            ready |= float_context.THREAD
+        if not access.negative:
+            ready |= float_context.HFRDY
+        for exception, bit in (
+            (nvic.BUS_FAULT, float_context.BFRDY),
+            (nvic.MEM_MANAGE, float_context.MMRDY),
+        ):
+            if exception in self._nvic.enabled and self.may_preempt(exception):
+                ready |= bit
+        return ready
+
+    def _begin(self, exception: int, handler: int) -> None:
+        """Run the handler at the address `handler`; the registers are as it expects them."""
+        self._executor.clear_monitor()
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
+        self.follow_priority()
         if not handler & 1:
-            self.fault(nvic.USAGE_FAULT, INVSTATE)
+            self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
             return
         self._entered(exception)
 
-    def _derived(self, exception: int, status: int) -> int:
-        """Handle a fault during stacking; return the exception to take (B1.5.11)."""
-        self._scs.raise_bits(scs.CFSR, status)
-        enabled = self._scs[scs.SHCSR] & scs.SHCSR_ENABLED[nvic.BUS_FAULT]
-        derived = nvic.BUS_FAULT if enabled else nvic.HARD_FAULT
-        if self._nvic.priority(derived) >= self._nvic.priority(exception):
-            if enabled:
-                self._nvic.pend(derived)
-            return exception
-        if not enabled:
-            self._scs.raise_bits(scs.HFSR, FORCED)
+    def _derived(self, exception: int, error: StackError) -> int | None:
+        """Handle a fault during stacking; return the exception to take, None in lockup."""
+        self._scs.raise_bits(scs.CFSR, error.status)
+        derived = error.exception
+        if derived not in self._nvic.enabled or not self.may_preempt(derived):
+            derived = nvic.HARD_FAULT
+            self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
+            if not self.may_preempt(derived):
+                self.lock_up()
+                return None
         self._nvic.pend(exception)
-        return derived
+        self._nvic.pend(derived)
+        return min((exception, derived), key=lambda one: (self._nvic.priority(one), one))
 
-    def _vector(self, exception: int) -> int | None:
-        """Return the handler's address; None if the vector cannot be read.
+    def _vector(self, exception: int) -> tuple[int, int] | None:
+        """Return the exception to take, and the address of its handler; None in lockup.
 
-        In that case a HardFault is taken, or the core locks up.
+        If a vector cannot be read, this is a HardFault, and `exception` stays pending.
         """
-        table = self._scs[scs.VTOR] or self._vectors
         try:
-            return self._executor.bus.read(table + WORD * exception, WORD)
+            return exception, self._read_vector(exception)
         except BusError:
-            self._scs.raise_bits(scs.HFSR, VECTTBL)
-        if exception in (nvic.HARD_FAULT, nvic.NMI):
-            self.lock_up()
-            return None
-        self.enter(nvic.HARD_FAULT)
+            self._scs.raise_bits(scs.HFSR, fault_status.VECTTBL)
+        if exception not in (nvic.HARD_FAULT, nvic.NMI) and self.may_preempt(nvic.HARD_FAULT):
+            self._nvic.pend(exception)
+            try:
+                return nvic.HARD_FAULT, self._read_vector(nvic.HARD_FAULT)
+            except BusError:
+                pass
+        self.lock_up()
         return None
+
+    def _read_vector(self, exception: int) -> int:
+        table = self._scs[scs.VTOR] or self._vectors
+        return self._executor.bus.read(table + WORD * exception, WORD)
 
     # Return
 
@@ -155,47 +224,68 @@ class Exceptions:
         """Return from the exception; the program counter contains EXC_RETURN."""
         link = (self._executor.pc | 1) & MASK32
         xpsr, control, _, *_ = self._state.read()
-        current = xpsr & 0x1FF
-        if link not in _RETURNS or current not in self._nvic.active:
-            self._executor.pc = link & ~1
-            self.fault(nvic.USAGE_FAULT, INVPC)
+        returning = xpsr & _NUMBER
+        is_valid = self._is_valid(link, returning)
+        self._deactivate(returning)
+        if not is_valid:
+            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
             return
-        to_thread = link & 0xF != 1
-        on_psp = bool(link & 4)
-        has_float = not link & 0x10
-        sp = self._executor.registers.read(reg.PSP if on_psp else reg.SP)
+        due = self._nvic.due()
+        if due is not None and self.may_preempt(due):
+            self._tail_chain(due, link)
+            return
+        to_thread, on_psp = link & 0xF != 1, bool(link & 4)
+        sp = self._executor.registers.read(reg.PSP if on_psp else reg.MSP)
+        privileged = not (to_thread and control & _CONTROL_NPRIV)
+        access = Access(privileged, self.execution_priority() < 0)
         try:
-            frame = self._executor.bus.read_words(sp, _EXTENDED if has_float else _BASIC)
-        except BusError:
-            self._nvic.leave(current)
-            self.fault(nvic.BUS_FAULT, UNSTKERR)
+            frame = self._pop(sp, not link & _NO_FLOAT, access)
+        except StackError as error:
+            self._fault_at_return(error.exception, error.status, link)
             return
-        status = frame[7]
-        self._nvic.leave(current)
-        if to_thread == bool(status & 0x1FF):
-            self.fault(nvic.USAGE_FAULT, INVPC)
+        if to_thread == bool(frame[7] & _NUMBER):
+            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
             return
-        faultmask = 0 if current != nvic.NMI else self._executor.registers.read(reg.FAULTMASK)
-        self._unstack(frame, sp, control, to_thread=to_thread, on_psp=on_psp, mask=faultmask)
+        self._unstack(frame, sp, link, control)
 
-    def _unstack(
-        self,
-        frame: Sequence[int],
-        sp: int,
-        control: int,
-        *,
-        to_thread: bool,
-        on_psp: bool,
-        mask: int,
-    ) -> None:
-        has_float = len(frame) == _EXTENDED
+    def _is_valid(self, link: int, returning: int) -> bool:
+        """Return whether EXC_RETURN suits the active exceptions (B1.5.8, ExceptionReturn)."""
+        kind = link | _NO_FLOAT
+        if kind not in (_HANDLER, _THREAD_MAIN, _THREAD_PROCESS):
+            return False
+        if returning not in self._nvic.active:
+            return False
+        if kind == _HANDLER or len(self._nvic.active) == 1:
+            return True
+        return bool(self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA)
+
+    def _deactivate(self, returning: int) -> None:
+        """End the exception; a return from any but NMI clears FAULTMASK."""
+        self._nvic.leave(returning)
+        if returning != nvic.NMI:
+            self._executor.registers.write(reg.FAULTMASK, 0)
+
+    def _pop(self, sp: int, has_float: bool, access: Access) -> Sequence[int]:
+        """Return the frame: without the float registers if they were never stacked."""
+        frame = self._stacking.pop(sp, BASIC, access)
+        if has_float and not self._floats.release():
+            context = self._stacking.pop(sp + WORD * BASIC, float_context.WORDS, access)
+            return [*frame, *context]
+        return frame
+
+    def _unstack(self, frame: Sequence[int], sp: int, link: int, control: int) -> None:
+        has_float = not link & _NO_FLOAT
+        to_thread, on_psp = link & 0xF != 1, bool(link & 4)
         status = frame[7]
-        after = sp + WORD * len(frame) + (4 if status & _XPSR_ALIGNED else 0) & MASK32
+        after = sp + WORD * (EXTENDED if has_float else BASIC) & MASK32
+        if status & _XPSR_ALIGNED and (has_float or self._scs[scs.CCR] & scs.CCR_STKALIGN):
+            after |= 4
         registers = self._executor.registers
         unprivileged = control & _CONTROL_NPRIV
         # Unicorn writes all of CONTROL only in privileged thread mode: nPRIV is cleared first,
         # and set again in thread mode.
         psr = status & ~(_XPSR_ALIGNED | self._float_secure << _TO_XPSR)
+        mask = registers.read(reg.FAULTMASK)
         self._leave.write((registers.read(reg.SP), mask, control & ~_CONTROL_NPRIV, psr))
         selected = _CONTROL_SPSEL if on_psp else 0
         context = has_float * _CONTROL_FPCA | status >> _TO_XPSR & self._float_secure
@@ -206,46 +296,97 @@ class Exceptions:
             registers.write(reg.CONTROL, kept | context)
         registers.write(reg.SP, after)
         self._restore.write(frame[:6])
-        if has_float:
+        if len(frame) > BASIC:
             self._float.write(frame[8:25])
         if unprivileged and to_thread:
             registers.write(reg.CONTROL, selected | context | _CONTROL_NPRIV)
         registers.write(reg.FLAGS, psr)
+        self._executor.clear_monitor()
         self._executor.pc = frame[6] & ~1
+        self._nvic.current = status & _NUMBER
+        self.follow_priority()
+        if not status & _XPSR_T:
+            self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
+
+    def _tail_chain(self, exception: int, link: int) -> None:
+        """Enter `exception` with the frame and the registers of the one that ended."""
+        handler = self._vector(exception)
+        if handler is None:
+            return
+        exception, address = handler
+        registers = self._executor.registers
+        status = registers.read(reg.XPSR) & ~(_NUMBER | _XPSR_IT) | exception | _XPSR_T
+        self._chain.write((registers.read(reg.FAULTMASK), status, link, status))
+        self._begin(exception, address)
+
+    def _fault_at_return(self, exception: int, status: int, link: int) -> None:
+        """Tail-chain to a fault of the return itself: the frame stays where it is."""
+        self._scs.raise_bits(scs.CFSR, status)
+        if exception not in self._nvic.enabled or not self.may_preempt(exception):
+            self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
+            exception = nvic.HARD_FAULT
+        if self.may_preempt(exception):
+            self._tail_chain(exception, link)
+        else:
+            self.lock_up()
 
     # Faults
 
-    def fault(self, exception: int, status: int, address: int | None = None) -> None:
+    def fault(self, exception: int, status: int, *, thumb: bool = True) -> None:
         """Set the bits `status` of CFSR and take `exception`, or a HardFault, or lock up."""
         self._scs.raise_bits(scs.CFSR, status)
-        if address is not None:
-            self._scs.set(scs.BFAR, address)
-        enabled = self._scs[scs.SHCSR] & scs.SHCSR_ENABLED[exception]
-        if enabled and self._may_preempt(exception):
+        if exception in self._nvic.enabled and self.may_preempt(exception):
+            self.enter(exception, thumb=thumb)
+        else:
+            self.hard_fault(fault_status.FORCED, thumb=thumb)
+
+    def fault_later(self, exception: int, status: int) -> None:
+        """Take an asynchronous fault, at once or when its priority suffices (B1.5.14)."""
+        self._scs.raise_bits(scs.CFSR, status)
+        if exception not in self._nvic.enabled:
+            self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
+            exception = nvic.HARD_FAULT
+        if self.may_preempt(exception):
             self.enter(exception)
         else:
-            self.hard_fault(FORCED)
+            self._nvic.pend(exception)
 
-    def hard_fault(self, status: int) -> None:
+    def lazy_fault(self, error: StackError) -> None:
+        """Take the fault of a lazy stacking, or pend it and give the float state up."""
+        self._scs.raise_bits(scs.CFSR, error.status)
+        exception = error.exception
+        is_memory = exception == nvic.MEM_MANAGE
+        if not self._floats.control & (float_context.MMRDY if is_memory else float_context.BFRDY):
+            self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
+            exception = nvic.HARD_FAULT
+        if self.may_preempt(exception):
+            self.enter(exception)
+        else:
+            self._nvic.pend(exception)
+            self._floats.release()
+
+    def hard_fault(self, status: int, *, thumb: bool = True) -> None:
         """Set the bits `status` of HFSR and take a HardFault; lock up if already in one."""
         self._scs.raise_bits(scs.HFSR, status)
-        if self.execution_priority() <= self._nvic.priority(nvic.HARD_FAULT):
-            self.lock_up()
+        if self.may_preempt(nvic.HARD_FAULT):
+            self.enter(nvic.HARD_FAULT, thumb=thumb)
         else:
-            self.enter(nvic.HARD_FAULT)
+            self.lock_up()
 
     def supervisor_call(self) -> None:
         """Take SVCall, or a HardFault if its priority is too low."""
-        if self._may_preempt(nvic.SVCALL):
+        if self.may_preempt(nvic.SVCALL):
             self.enter(nvic.SVCALL)
         else:
-            self.hard_fault(FORCED)
-
-    def _may_preempt(self, exception: int) -> bool:
-        priority = self._nvic.group(self._nvic.priority(exception))
-        return priority < self.execution_priority()
+            self.hard_fault(fault_status.FORCED)
 
     def lock_up(self) -> None:
-        """Lock up, until a reset or a debugger ends it."""
+        """Lock up, until a reset, a debugger or an NMI ends it (B1.5.15)."""
         self.lockup = True
         self._executor.pc = LOCKUP_PC
+
+    def end_lockup(self) -> None:
+        """Take a pending NMI, if it preempts what locked up."""
+        if self.lockup and nvic.NMI in self._nvic.pending and self.may_preempt(nvic.NMI):
+            self.lockup = False
+            self.enter(nvic.NMI)

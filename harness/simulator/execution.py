@@ -14,7 +14,8 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from unicorn import unicorn_const
@@ -22,44 +23,54 @@ from unicorn import unicorn_const
 from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
-from harness.simulator.bus import Bus
+from harness.simulator.bus import Bus, BusError
+from harness.simulator.core_types import CoreType
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
-from harness.simulator.device_windows import Access, map_window
+from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
+from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
+_PAGE = 0x400  # Unicorn maps multiples of this
+_FETCH_ABORT, _DATA_ABORT = 3, 4  # QEMU's exceptions
+_FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # of a fault status in the short format
 
 
 class Executor:
-    """Executes the code on `bus`, on Unicorn's core `model`.
+    """Executes the code on `bus`, on Unicorn's model of the core type `kind`.
 
     `special` is called before a block with special instructions runs; it returns whether the
     block must not run. `portable` selects the counter in Python.
     """
 
     def __init__(
-        self, bus: Bus, special: Callable[[Block], bool], model: int, *, portable: bool = False
+        self, bus: Bus, special: Callable[[Block], bool], kind: CoreType, *, portable: bool = False
     ) -> None:
         self.bus = bus
-        self.float_allowed = False
+        self._float_enabled = self._float_stalled = False
         self._special = special
-        self._emulator = Emulator(model)
+        self._emulator = Emulator(kind.model)
         self.registers = self._emulator.registers
+        self.hidden = self._emulator.hidden
         stop = self._emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
-        self._blocks = Blocks(bus)
+        self._blocks = Blocks(bus, kind.undefined)
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
-        self._stepping = False
+        self._stepping = 0  # instructions
+        self._protected = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self.watchpoints = Watchpoints(
+            self._emulator, lambda address: bool(self._it_state(address)), portable=portable
+        )
         self._denials = Denials(
             self._emulator, self.counter, bus, self._it_state, portable=portable
         )
@@ -67,7 +78,6 @@ class Executor:
             self._emulator,
             bus,
             written=self._on_written,
-            interrupt=self.interrupt,
             failed=self._fail,
         )
         self._map()
@@ -105,14 +115,14 @@ class Executor:
     def step(self, instructions: int = 1) -> Stop:
         """Execute `instructions`; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
-        self._stepping = True
+        self._stepping, self._violations.stores.alone = instructions, True
         self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
             stop = self._start(instructions)
         finally:
-            self._stepping = False
+            self._stepping, self._violations.stores.alone = 0, False
         if instructions == 1:
             self.counter.state.count = before + self._stepped(pc, stop)
         return stop
@@ -124,12 +134,39 @@ class Executor:
         found = self.bus.memory(pc, 2)
         return 1 if found is None else 1 + it_length(found[0].value(found[1], 2))
 
+    @property
+    def in_it_block(self) -> bool:
+        """Whether the last store that failed was conditional, and its block has run to the end."""
+        return self._violations.in_it_block
+
+    def pass_access(self, address: int) -> None:
+        """Execute the instruction at `pc` as if there were memory at `address`, where none is."""
+        pages: set[int] = set()
+        self._violations.ignores_errors = True
+        while address & -_PAGE not in pages:
+            pages.add(address & -_PAGE)
+            if not self.bus.is_mapped(address):
+                self._emulator.map_zeros(address & -_PAGE, _PAGE)
+            stop = self.step()
+            if stop.reason in (Reason.LOAD, Reason.STORE, Reason.LATE_STORE):
+                address = stop.address  # the instruction accesses another page, too
+        for page in pages:
+            if not self.bus.is_mapped(page):
+                self._emulator.unmap(page, _PAGE)
+        self._violations.ignores_errors = False
+
     def set_breakpoints(self, addresses: set[int]) -> None:
         """From now on, stop before the instructions at `addresses`, and at no others.
 
         The hooks of the breakpoints come before those of the checks, which `flush` removes.
         """
         self._stale |= self._breakpoints.set(addresses)
+
+    def set_watches(self, watches: Mapping[int, Watch]) -> None:
+        """Watch exactly this, from the end of the running block on."""
+        if self.watchpoints.set(watches):
+            self._stale = True
+            self.interrupt()
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""
@@ -139,21 +176,69 @@ class Executor:
         """Return the number of instructions before `offset` in the block at `start`."""
         return self._blocks.position(start, start + offset)
 
-    def allow_float(self, allowed: bool) -> None:
-        """Set whether FPU instructions are allowed; if not, they are special."""
-        if allowed != self.float_allowed:
-            self.float_allowed = allowed
+    @property
+    def float_allowed(self) -> bool:
+        """Whether FPU instructions run; if not, they are special."""
+        return self._float_enabled and not self._float_stalled
+
+    def allow_float(self, enabled: bool) -> None:
+        """Set whether CPACR allows FPU instructions."""
+        self._set_float(enabled, self._float_stalled)
+
+    def stall_float(self, stalled: bool) -> None:
+        """Set whether the float context refuses FPU instructions."""
+        self._set_float(self._float_enabled, stalled)
+
+    def _set_float(self, enabled: bool, stalled: bool) -> None:
+        before = self.float_allowed
+        self._float_enabled, self._float_stalled = enabled, stalled
+        if before != self.float_allowed:
             self.counter.forget()
+
+    def protect(self, control: int, regions: Sequence[Sequence[int]]) -> None:
+        """Let the MPU check all accesses from now on, with the value of its CTRL: see `Mpu`."""
+        if not control and not self._protected:
+            return
+        self._protected = bool(control)
+        with self.hidden.changing() as machine:
+            machine.mpu_ctrl[self.hidden.bank] = control
+            for words, values in zip(self.hidden.regions, regions, strict=True):
+                words[:] = list(values)
+        self._emulator.forget_permissions()
+        self.interrupt()
+
+    def check_privilege(self) -> None:
+        """From now on, check the privilege of accesses to the private peripheral bus."""
+        self._violations.may_be_unprivileged = True
+
+    def is_privileged(self) -> bool:
+        """Return whether an access to a device is privileged; a debugger's always is."""
+        return not self._running or self._violations.is_privileged()
+
+    def open_trigger(self, opened: bool) -> None:
+        """Set whether unprivileged code can write STIR."""
+        self._violations.open_trigger = opened
+
+    def make_stores_precise(self, precise: bool) -> None:
+        """Set whether a store to an address without memory faults at once."""
+        self._violations.precise_stores = precise
+
+    def clear_monitor(self) -> None:
+        """Clear the exclusive monitor: the next STREX fails."""
+        with self.hidden.changing():
+            self.hidden.clear_monitor()
 
     def trap(self, unaligned: bool, division: bool) -> None:
         """Set whether all unaligned accesses and all divisions by zero fault (CCR).
 
-        For unaligned accesses this takes effect at the end of the running block.
+        A store that changes the first is executed again, in the code with the new checks.
         """
         self._denials.trap_division = division
         if self._denials.trap.switch(unaligned):
             self._stale = True
             self.interrupt()
+            if self._running:
+                self._emulator.stop()
 
     def flush(self) -> None:
         """Discard all translated code."""
@@ -169,7 +254,7 @@ class Executor:
         if self._stale:
             self.flush()
         self._stop = Stop(Reason.LIMIT)
-        self._denials.stop = None
+        self._denials.stop = self._violations.aborts.stop = None
         self.counter.state.block = 0
         error = self._emulate(count)
         while self._denials.checks.retranslate():
@@ -178,7 +263,16 @@ class Executor:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        return self._denials.stop or self._stop_for(error)
+        if self._violations.stores.refused and not self._stepping:
+            return self._repeat()
+        return self._denials.stop or self._violations.aborts.stop or self._stop_for(error)
+
+    def _repeat(self) -> Stop:
+        """Execute the instruction at `pc` alone: flash does not keep all that it stores."""
+        self.pass_breakpoint()
+        stop = self.step()
+        self._violations.stores.refused = False
+        return stop
 
     def _emulate(self, count: int) -> int:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
@@ -186,6 +280,7 @@ class Executor:
         error = self._emulator.start(self.pc, count)
         self._running = False
         self._violations.leave()
+        self._violations.aborts.take_back()
         self._denials.take_back()
         self.pc = self.registers.read(PC)
         self._violations.stores.correct()
@@ -204,6 +299,8 @@ class Executor:
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
+            if not self.registers.read(XPSR) & _THUMB_STATE:
+                return Stop(Reason.STATE)  # the stop came before the next instruction's fault
             return Stop(Reason.SLEEP) if self._ended_with(WFI) else self._stop
         if error in ACCESS_FAULTS:
             reason = ACCESS_FAULTS[error]
@@ -232,6 +329,8 @@ class Executor:
 
     def _fail(self, error: BaseException) -> None:
         """Keep `error` and stop; `_start` raises it."""
+        if isinstance(error, BusError) and self._violations.ignores_errors:
+            return
         self._failure = error
         self.counter.interrupt()
 
@@ -245,7 +344,8 @@ class Executor:
         if not self._is_special(block):
             return block.count, True, False
         if self._stepping:
-            return block.count, False, False
+            own = [(at, special) for at, special in block.specials if not at]
+            block = replace(block, specials=tuple(own if self._stepping == 1 else ()))
         try:
             return block.count, False, self._special(block)
         except Exception as error:
@@ -263,8 +363,19 @@ class Executor:
         self.counter.forget_block(address)
 
     def _on_exception(self, _uc: int, number: int, _data: int) -> None:
-        self._stop = Stop(Reason.EXCEPTION, number)
+        self._stop = self._denied_access(number) or Stop(Reason.EXCEPTION, number)
         self._emulator.stop()
+
+    def _denied_access(self, number: int) -> Stop | None:
+        """Return the reason of an exception of the emulator's MPU or default memory map."""
+        if number == _FETCH_ABORT:
+            return Stop(Reason.DENIED_FETCH)
+        if number != _DATA_ABORT:
+            return None
+        self.hidden.load()
+        fault = self.hidden.fault
+        is_alignment = fault.status & _FAULT_STATUS == _ALIGNMENT
+        return Stop(Reason.UNALIGNED if is_alignment else Reason.DENIED, address=fault.address)
 
     def _on_breakpoint(self) -> None:
         self._stop = Stop(Reason.BREAKPOINT)
@@ -287,10 +398,11 @@ class Executor:
     def _map(self) -> None:
         for memory in self.bus.memories:
             self._emulator.map_memory(memory)
-        stores = self._violations.stores
-        access = Access(stores.corrections, stores.correct, self._violations.leave, self._fail)
+        access = Access(self._violations.leave, self._fail)
         for window in self.bus.windows:
             map_window(self._emulator, window, access)
+        for alias in self.bus.alias_regions:
+            map_alias(self._emulator, alias, access)
 
     def _add_hooks(self) -> None:
         add = self._emulator.add_hook

@@ -1,7 +1,7 @@
 """The flash patch and breakpoint unit: version 1 (Armv7-M ARM, C1.11) and 2 (Armv8-M ARM).
 
-It reports zero literal comparators; remapping is not modelled. The breakpoint unit of Armv6-M
-(DDI 0419) has the same registers as version 1.
+FP_REMAP says that the unit cannot remap, so the comparators for literals only keep their values.
+The breakpoint unit of Armv6-M (DDI 0419) has the same registers as version 1.
 """
 
 from collections.abc import Callable
@@ -15,30 +15,39 @@ _LOW, _HIGH = 1 << 30, 1 << 31  # REPLACE: break at the lower or upper halfword
 
 
 class Fpb:
-    """The unit with this number of `breakpoints`, of `version` 1 or 2.
+    """The unit with this number of comparators for `breakpoints` and `literals`.
 
-    `changed` is called with the addresses of all active breakpoints.
+    It is of `version` 1 or 2. `changed` is called with the addresses of all active breakpoints.
     """
 
-    def __init__(self, changed: Callable[[set[int]], None], breakpoints: int, version: int) -> None:
+    def __init__(
+        self,
+        changed: Callable[[set[int]], None],
+        breakpoints: int,
+        version: int,
+        *,
+        literals: int = 0,
+    ) -> None:
         self._changed = changed
-        self._count = breakpoints
+        self._breakpoints = breakpoints
+        self._literals = literals
         self._version = version
         self._enabled = 0
-        self._comparators = [0] * breakpoints
+        self._comparators = [0] * (breakpoints + literals)
 
     def reset(self) -> None:
         """Clear everything."""
         self._enabled = 0
-        self._comparators = [0] * self._count
+        self._comparators = [0] * len(self._comparators)
         self._changed(set())
 
     def read(self, offset: int) -> int:
         """Return a register."""
         if offset == CTRL:
-            return (self._version - 1) << _REVISION | self._count << 4 | self._enabled
+            counts = self._literals << 8 | self._breakpoints << 4
+            return (self._version - 1) << _REVISION | counts | self._enabled
         index = (offset - COMP0) // 4
-        return self._comparators[index] if 0 <= index < self._count else 0
+        return self._comparators[index] if 0 <= index < len(self._comparators) else 0
 
     def peek(self, offset: int) -> int:
         """Return the value that a narrow write is merged into."""
@@ -49,14 +58,14 @@ class Fpb:
         index = (offset - COMP0) // 4
         if offset == CTRL and value & _KEY:
             self._enabled = value & _ENABLE
-        elif 0 <= index < self._count:
+        elif 0 <= index < len(self._comparators):
             self._comparators[index] = value
         self._changed(self._addresses())
 
     def _addresses(self) -> set[int]:
         if not self._enabled:
             return set()
-        active = [value for value in self._comparators if value & _ENABLE]
+        active = [value for value in self._comparators[: self._breakpoints] if value & _ENABLE]
         if self._version > 1:
             return {value & ~1 for value in active}
         low = {value & _ADDRESS for value in active if value & _LOW}

@@ -22,10 +22,12 @@ _SECURE_DEBUG = 1 << 20
 _DSCSR_SECURE = 1 << 16
 _REGWNR = 1 << 16
 
-DFSR_HALTED, DFSR_BKPT, DFSR_VCATCH = 1 << 0, 1 << 1, 1 << 3
+DFSR_HALTED, DFSR_BKPT, DFSR_DWTTRAP, DFSR_VCATCH = (1 << bit for bit in range(4))
 
 VC_CORERESET, VC_HARDERR = 1 << 0, 1 << 10
 _VC_FAULTS = {nvic.MEM_MANAGE: 1 << 4, nvic.BUS_FAULT: 1 << 8, nvic.USAGE_FAULT: 7 << 5}
+_MON_EN, _MON_PEND, _MON_STEP = 1 << 16, 1 << 17, 1 << 18
+_MONITOR = 0xF << 16
 TRCENA = 1 << 24
 
 _SPECIAL = 20  # CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word
@@ -40,6 +42,7 @@ _REGISTERS = {
     **{0x40 + index: register for index, register in enumerate(reg.S)},
 }
 _PC, _XPSR = 15, 16
+_STACK_LIMITS = (28, 29)  # MSPLIM_S and PSPLIM_S
 
 
 class DebuggedCore(Protocol):
@@ -76,7 +79,8 @@ class HaltingDebug:
         self._kind = kind
 
     def reset(self) -> None:
-        """Do nothing: only a power-on reset clears the registers (C1.6)."""
+        """Switch the monitor off; only a power-on reset clears the other registers (C1.6)."""
+        self.demcr &= ~_MONITOR
 
     @property
     def traced(self) -> bool:
@@ -87,6 +91,16 @@ class HaltingDebug:
     def enabled(self) -> bool:
         """Whether debug is enabled: the core halts on debug events."""
         return bool(self.control & C_DEBUGEN)
+
+    @property
+    def monitors(self) -> bool:
+        """Whether debug events lead to DebugMonitor, as halting debug is off."""
+        return bool(self.demcr & _MON_EN)
+
+    @property
+    def steps(self) -> bool:
+        """Whether each instruction that is less urgent than DebugMonitor is followed by it."""
+        return self.demcr & (_MON_EN | _MON_STEP) == _MON_EN | _MON_STEP and not self.enabled
 
     def catches(self, exception: int) -> bool:
         """Return whether the core halts on entry to `exception`."""
@@ -115,7 +129,8 @@ class HaltingDebug:
         if offset == scs.DHCSR:
             return self.status(clear=False)
         if offset == scs.DEMCR:
-            return self.demcr
+            pending = nvic.DEBUG_MONITOR in self._nvic.pending
+            return self.demcr | _MON_PEND * pending
         if offset == scs.DFSR:
             return self.dfsr
         if offset == scs.DSCSR:
@@ -129,12 +144,21 @@ class HaltingDebug:
     def write(self, offset: int, value: int) -> None:
         """Write a register. Writes by the core to DHCSR and DCRSR have no effect."""
         if offset == scs.DEMCR:
-            self.demcr = value & self._kind.demcr
-            self.trace_changed()
+            self._write_demcr(value & self._kind.demcr)
         elif offset == scs.DFSR:
             self.dfsr &= ~value
         elif offset == DCRDR & 0xFFF:
             self._data = value
+
+    def _write_demcr(self, value: int) -> None:
+        self.demcr = value & ~_MON_PEND
+        if value & _MON_PEND:
+            self._nvic.pend(nvic.DEBUG_MONITOR)
+        else:
+            self._nvic.unpend(nvic.DEBUG_MONITOR)
+        if self.steps:
+            self._executor.interrupt()
+        self.trace_changed()
 
     @staticmethod
     def control_bits(value: int) -> int | None:
@@ -144,22 +168,24 @@ class HaltingDebug:
     def transfer_register(self, selector: int) -> None:
         """Copy a core register to or from DCRDR; `selector` is the value written to DCRSR."""
         number = selector & 0x7F
-        if selector & _REGWNR:
-            self._write_register(number, self._data)
-        else:
-            self._data = self._read_register(number)
+        if number == _SPECIAL:
+            if selector & _REGWNR:
+                self._write_special(self._data)
+            else:
+                self._data = self._read_special()
+            return
+        with self._executor.hidden.privileged():
+            if selector & _REGWNR:
+                self._write_register(number, self._data)
+            else:
+                self._data = self._read_register(number)
 
     def _read_register(self, number: int) -> int:
         registers = self._executor.registers
         if number == _PC:
             return self._executor.pc
-        if number == _SPECIAL:
-            return (
-                (registers.read(reg.CONTROL) & 0xF) << 24
-                | (registers.read(reg.FAULTMASK) & 1) << 16
-                | (registers.read(reg.BASEPRI) & 0xFF) << 8
-                | registers.read(reg.PRIMASK) & 1
-            )
+        if number in _STACK_LIMITS and self._kind.security_extension:
+            return self._executor.hidden.stack_limits[_STACK_LIMITS.index(number)]
         found = _REGISTERS.get(number)
         return 0 if found is None else registers.read(found)
 
@@ -167,15 +193,27 @@ class HaltingDebug:
         registers = self._executor.registers
         if number == _PC:
             self._executor.pc = value & ~1
-        elif number == _SPECIAL:
-            registers.write(reg.PRIMASK, value & 1)
-            registers.write(reg.BASEPRI, value >> 8 & 0xFF)
-            registers.write(reg.FAULTMASK, value >> 16 & 1)
-            registers.write(reg.CONTROL, value >> 24 & 0xF)
-            registers.refresh()
         elif number in _REGISTERS:
             if number == _XPSR:
                 exception = value & 0x1FF
                 self._nvic.active = [exception] if exception else []
+                self._nvic.current = exception
             registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
             registers.refresh()
+
+    def _read_special(self) -> int:
+        """Return CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word."""
+        control = self._executor.registers.read(reg.CONTROL) & 0xF
+        primask, basepri, faultmask = self._executor.hidden.masks()
+        return control << 24 | faultmask << 16 | (basepri & self._nvic.mask) << 8 | primask
+
+    def _write_special(self, value: int) -> None:
+        """Write CONTROL, FAULTMASK, BASEPRI and PRIMASK."""
+        registers = self._executor.registers
+        self._executor.hidden.end_user_mode()
+        registers.write(reg.PRIMASK, value & 1)
+        registers.write(reg.BASEPRI, value >> 8 & 0xFF)
+        registers.write(reg.FAULTMASK, value >> 16 & 1)
+        registers.write(reg.CONTROL, value >> 24 & 0xF)
+        self._executor.check_privilege()
+        registers.refresh()

@@ -14,15 +14,30 @@ THREAD_PRIORITY = 256
 """Thread mode without masks: lower than the priority of any exception."""
 
 _FIXED = {RESET: -3, NMI: -2, HARD_FAULT: -1}
+_SECURE_FAULT = 7
+_FAULTS = range(MEM_MANAGE, _SECURE_FAULT + 1)
+_CONFIGURABLE = {MEM_MANAGE, BUS_FAULT, USAGE_FAULT, SVCALL, DEBUG_MONITOR, PENDSV, SYSTICK}
 _EXCEPTIONS = 256
 
 
 class Nvic:
-    """The NVIC; `priority_bits` are implemented. It calls `changed` if an interrupt may be due."""
+    """The NVIC; `priority_bits` are implemented. It calls `changed` if an interrupt may be due.
 
-    def __init__(self, priority_bits: int, changed: Callable[[], None]) -> None:
-        self._mask = 0xFF << 8 - priority_bits & 0xFF
+    `enabled` contains the enabled interrupts and faults (SHCSR), `active` the active exceptions.
+    `current` is the exception that runs, as in IPSR. `masked_from` returns the lowest number of the
+    priorities that BASEPRI and FAULTMASK mask. A core may have a `secure_fault`.
+    """
+
+    def __init__(
+        self, priority_bits: int, changed: Callable[[], None], *, secure_fault: bool = False
+    ) -> None:
+        self.mask = 0xFF << 8 - priority_bits & 0xFF
+        """The implemented bits of a priority."""
+        self.masked_from: Callable[[], int] = lambda: THREAD_PRIORITY
+        self.became_pending: Callable[[], None] = lambda: None
+        """Called before an exception becomes pending, whether it is enabled or not."""
         self._changed = changed
+        self._configurable = {*_CONFIGURABLE, *([_SECURE_FAULT] if secure_fault else [])}
         self._asserted: set[int] = set()
         self.reset()
 
@@ -31,6 +46,7 @@ class Nvic:
         self.pending: set[int] = set()
         self.enabled: set[int] = set()
         self.active: list[int] = []
+        self.current = 0
         self.grouping = 0
         self._priorities = bytearray(_EXCEPTIONS)
         self._asserted.clear()
@@ -55,6 +71,8 @@ class Nvic:
 
     def pend(self, exception: int) -> None:
         """Make `exception` pending."""
+        if exception not in self.pending:
+            self.became_pending()
         self.pending.add(exception)
         if self._is_enabled(exception):
             self._changed()
@@ -65,7 +83,7 @@ class Nvic:
             self.pending.discard(exception)
 
     def enable(self, exception: int, enabled: bool) -> None:
-        """Enable or disable `exception`, which is an interrupt."""
+        """Enable or disable `exception`, which is an interrupt or a configurable fault."""
         if enabled:
             self.enabled.add(exception)
             self._changed()
@@ -75,12 +93,21 @@ class Nvic:
     def enter(self, exception: int) -> None:
         """Mark `exception` as active."""
         self.pending.discard(exception)
-        self.active.append(exception)
+        self.set_active(exception, True)
+        self.current = exception
+
+    def set_active(self, exception: int, active: bool) -> None:
+        """Mark `exception` as active or not, without a change of what runs."""
+        if exception in self.active:
+            self.active.remove(exception)
+        if active:
+            self.active.append(exception)
+        else:
+            self._changed()
 
     def leave(self, exception: int) -> None:
         """Mark `exception` as inactive: its handler returned."""
-        if exception in self.active:
-            self.active.remove(exception)
+        self.set_active(exception, False)
         if exception in self._asserted:
             self.pending.add(exception)
 
@@ -92,7 +119,9 @@ class Nvic:
 
     def set_priority(self, exception: int, value: int) -> None:
         """Set a configurable priority; only the implemented bits are kept."""
-        self._priorities[exception] = value & self._mask
+        if exception < EXTERNAL and exception not in self._configurable:
+            return
+        self._priorities[exception] = value & self.mask
         self._changed()
 
     def group(self, priority: int) -> int:
@@ -104,8 +133,8 @@ class Nvic:
         now = THREAD_PRIORITY
         for exception in self.active:
             now = min(now, self.group(self.priority(exception)))
-        if basepri & self._mask:
-            now = min(now, self.group(basepri & self._mask))
+        if basepri & self.mask:
+            now = min(now, self.group(basepri & self.mask))
         if primask & 1:
             now = min(now, 0)
         if faultmask & 1:
@@ -123,4 +152,5 @@ class Nvic:
         return None if best is None else best[1]
 
     def _is_enabled(self, exception: int) -> bool:
-        return exception < EXTERNAL or exception in self.enabled
+        switched = exception >= EXTERNAL or exception in _FAULTS
+        return not switched or exception in self.enabled

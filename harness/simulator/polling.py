@@ -13,31 +13,35 @@ from harness.simulator.registers import LR, SP, XPSR, R
 
 _LONG, _SHORT = 2_000_000, 2_000  # instructions between two looks
 _LOOKS = 4  # in a row, until the next long run
-_NEAR = 1_000_000  # ticks until an event for which polling firmware may wait
+_NEAR = 2.0  # seconds of the board until an event for which polling firmware may wait
 
 
 class PollingDetector:
     """Compares the state of the core on `executor` between runs of `slice` instructions.
 
-    `memories` are those that the core can change. `ticks_left` returns the ticks until a timer's
-    next event: firmware that polls a timer must not be slowed down.
+    `memories` are those that the core can change. `seconds_left` returns the time of the board
+    until a timer's next event: firmware that waits for a timer must not be slowed down.
     """
 
     def __init__(
         self,
         executor: Executor,
         memories: Sequence[Memory],
-        ticks_left: Callable[[], int],
+        seconds_left: Callable[[], float],
     ) -> None:
         self.slice = _LONG
         self._executor = executor
-        self._ticks_left = ticks_left
+        self._seconds_left = seconds_left
         self._memories = [memory for memory in memories if not memory.flash]
         self._registers = executor.registers.batch(*R, SP, LR, XPSR)
         self._seen: dict[tuple[int, ...], int] = {}  # registers to checksum of the memory
 
     def polls(self) -> bool:
         """Return whether the core is in a state in which it was a few instructions ago."""
+        if self._seconds_left() <= _NEAR:  # no short runs and checksums meanwhile
+            self._seen.clear()
+            self.slice = _LONG
+            return False
         registers = (self._executor.pc, *self._registers.read())
         before = self._seen.get(registers)
         if before is None and len(self._seen) == _LOOKS:
@@ -46,7 +50,7 @@ class PollingDetector:
             return False
         self.slice = _SHORT
         self._seen[registers] = checksum = self._checksum()
-        return before == checksum and self._ticks_left() > _NEAR
+        return before == checksum
 
     def _checksum(self) -> int:
         checksum = 0

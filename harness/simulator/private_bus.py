@@ -4,19 +4,20 @@ from collections.abc import Sequence
 
 from harness.simulator import coresight
 from harness.simulator.bus import Device, Window
+from harness.simulator.itm import Itm, Tpiu
 
 BASE = 0xE000_0000
 _SIZE = 0x10_0000
 _PAGE = 0x1000
 _ITM, _DWT, _FPB = BASE, BASE + 0x1000, BASE + 0x2000
-_SCS = BASE + 0xE000
+_SCS, _TPIU = BASE + 0xE000, BASE + 0x4_0000
 ROM_TABLE = BASE + 0xF_F000
 
 
 def window() -> Window:
-    """Return the window without devices; DWT and SCS need the exact instruction count."""
+    """Return the window without devices; all its pages are exact, and check the privilege."""
     result = Window(BASE, _SIZE, shift=12)
-    result.exact = {_DWT, _SCS}
+    result.exact = set(range(BASE, BASE + _SIZE, _PAGE))
     return result
 
 
@@ -25,16 +26,21 @@ def add_devices(
     control: Device,
     dwt: Device,
     fpb: Device,
+    itm: Itm,
     parts: Sequence[coresight.Part],
     rom: coresight.Part,
 ) -> None:
     """Add the core's devices and the ROM table that lists them.
 
-    `parts` identify SCS, DWT, FPB and ITM, in this order; a core without ITM has three.
+    `parts` identify SCS, DWT, FPB, ITM and TPIU, in this order; a core without the last ones has
+    fewer parts.
     """
-    devices = (control, dwt, fpb, coresight.Constants({}))
-    bases = (_SCS, _DWT, _FPB, _ITM)[: len(parts)]
+    devices: tuple[Device, ...] = (control, dwt, fpb, itm, Tpiu())
+    bases = (_SCS, _DWT, _FPB, _ITM, _TPIU)[: len(parts)]
     for base, part, device in zip(bases, parts, devices, strict=False):
-        bus.add(base, coresight.Component(part, device), size=_PAGE)
+        if device is itm:
+            bus.add(base, coresight.NarrowComponent(part, itm), size=_PAGE)
+        else:
+            bus.add(base, coresight.Component(part, device), size=_PAGE)
     table = coresight.rom_table(ROM_TABLE, bases)
     bus.add(ROM_TABLE, coresight.Component(rom, table), size=_PAGE)

@@ -22,13 +22,20 @@ from harness.simulator.board_client import (
 )
 from harness.simulator.bus import MASK32
 from harness.simulator.runtime_folder import Announcement
-from harness.simulator.socket_protocol import MAX_MESSAGE, Operation, Status, encode_operation
+from harness.simulator.socket_protocol import (
+    MAX_MESSAGE,
+    Operation,
+    Status,
+    decode_bytes,
+    encode_operation,
+)
 
 VENDOR = "tinyml-harness"
 """The vendor of the probes of virtual boards. Clients of `pyocd server` can ask for it, too."""
 
 _MAX_WORDS = 0xFFFF  # in one operation
 _FLUSH_AT = MAX_MESSAGE // 16
+_SWO_WORDS = 4096
 _RESET_PULSE = 0.01  # seconds
 
 
@@ -89,6 +96,16 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         return self._announcement.probe_id
 
     @property
+    def serial_port(self) -> str:
+        """The path of the board's serial port; empty if it has none."""
+        return self._announcement.port
+
+    @property
+    def private(self) -> bool:
+        """Whether the board belongs to one program: see `Announcement`."""
+        return self._announcement.private
+
+    @property
     def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:
         """Only SWD."""
         return [DebugProbe.Protocol.DEFAULT, DebugProbe.Protocol.SWD]
@@ -106,7 +123,11 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     @property
     def capabilities(self) -> set[DebugProbe.Capability]:
         """The capabilities of the probe."""
-        return {DebugProbe.Capability.SWJ_SEQUENCE, DebugProbe.Capability.BANKED_DP_REGISTERS}
+        return {
+            DebugProbe.Capability.SWJ_SEQUENCE,
+            DebugProbe.Capability.BANKED_DP_REGISTERS,
+            DebugProbe.Capability.SWO,
+        }
 
     @property
     def associated_board_info(self) -> BoardInfo:
@@ -174,6 +195,20 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
         """Return whether nRESET is low."""
         return self._reset
 
+    def swo_start(self, baudrate: float) -> None:
+        """Keep from now on what SWO sends, at any speed."""
+        del baudrate
+        self._execute(encode_operation(Operation.LISTEN, 1))
+
+    def swo_stop(self) -> None:
+        """Keep nothing of what SWO sends."""
+        self._execute(encode_operation(Operation.LISTEN, 0))
+
+    def swo_read(self) -> bytearray:
+        """Return what SWO has sent since the last call."""
+        _, words = self._execute(encode_operation(Operation.READ_SWO, 0, _SWO_WORDS))
+        return decode_bytes(words) if words else bytearray()
+
     def read_dp(self, addr: int, now: bool = True) -> Any:
         """Read a register of the debug port; with `now` false, return a function that reads it."""
         return self._single_word(self._read(Operation.READ_DP, addr, 1), now=now)
@@ -219,14 +254,10 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             return
         batch, self._batch = bytes(self._batch), bytearray()
         pending, self._pending = self._pending, []
-        if self._board_session is None:
-            raise exceptions.ProbeDisconnected(f"virtual board {self.unique_id} is not open")
         try:
-            status, words = self._board_session.execute(batch)
-        except BoardSilentError as error:
-            raise TimeoutError(str(error)) from error
-        except BoardGoneError as error:
-            raise self._fail(pending, exceptions.ProbeDisconnected(str(error))) from error
+            status, words = self._execute(batch)
+        except exceptions.ProbeDisconnected as error:
+            raise self._fail(pending, error) from error.__cause__
         for read in pending:
             if len(words) < read.count:
                 break
@@ -235,6 +266,16 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
             raise self._fail(pending, exceptions.TransferFaultError())
         if status is Status.NO_ACK:
             raise self._fail(pending, exceptions.TransferError("No ACK received"))
+
+    def _execute(self, batch: bytes) -> tuple[Status, tuple[int, ...]]:
+        if self._board_session is None:
+            raise exceptions.ProbeDisconnected(f"virtual board {self.unique_id} is not open")
+        try:
+            return self._board_session.execute(batch)
+        except BoardSilentError as error:
+            raise TimeoutError(str(error)) from error
+        except BoardGoneError as error:
+            raise exceptions.ProbeDisconnected(str(error)) from error
 
     @staticmethod
     def _fail(pending: Sequence[_PendingRead], error: exceptions.Error) -> exceptions.Error:

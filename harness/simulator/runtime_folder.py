@@ -33,6 +33,8 @@ class Announcement(msgspec.Struct, frozen=True):
     port: str
     socket: str
     meter: str = ""
+    private: bool = False
+    """Whether it belongs to one program: others find it only by the whole ID of its probe."""
 
 
 def directory() -> Path:

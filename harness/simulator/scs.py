@@ -1,40 +1,29 @@
 """The system control space: 0xE000E000 to 0xE000EFFF.
 
-Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU (not present). NVIC, SysTick and the
-debug registers are separate devices inside it.
+Armv7-M ARM (DDI 0403E): B3.2 system control block, B3.5 MPU. NVIC, SysTick, the MPU, the float
+context and the debug registers are separate devices inside it.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-from harness.simulator import nvic, nvic_registers, systick
 from harness.simulator.bus import Device
 from harness.simulator.nvic import Nvic
-from harness.simulator.nvic_registers import NvicRegisters
-from harness.simulator.systick import SysTick
 
-ICTR = 0x004
+ICTR, ACTLR = 0x004, 0x008
 CPUID, VTOR, AIRCR, SCR, CCR = 0xD00, 0xD08, 0xD0C, 0xD10, 0xD14
-SHCSR, CFSR, HFSR, DFSR, MMFAR, BFAR, CPACR = 0xD24, 0xD28, 0xD2C, 0xD30, 0xD34, 0xD38, 0xD88
+CFSR, HFSR, DFSR, MMFAR, BFAR, CPACR = 0xD28, 0xD2C, 0xD30, 0xD34, 0xD38, 0xD88
 DHCSR, DEMCR, DSCSR = 0xDF0, 0xDFC, 0xE08
-FPCCR, MVFR0, MVFR1, MVFR2 = 0xF34, 0xF40, 0xF44, 0xF48
+MVFR0, MVFR1, MVFR2 = 0xF40, 0xF44, 0xF48
 
-SCR_SLEEPONEXIT = 1 << 1
-CCR_UNALIGN_TRP, CCR_DIV_0_TRP, CCR_STKALIGN = 1 << 3, 1 << 4, 1 << 9
-SHCSR_ENABLED = {nvic.MEM_MANAGE: 1 << 16, nvic.BUS_FAULT: 1 << 17, nvic.USAGE_FAULT: 1 << 18}
-CPACR_CP10 = 3 << 20
+SCR_SLEEPONEXIT, SCR_SEVONPEND = 1 << 1, 1 << 4
+CCR_NONBASETHRDENA, CCR_USERSETMPEND = 1 << 0, 1 << 1
+CCR_UNALIGN_TRP, CCR_DIV_0_TRP, CCR_BFHFNMIGN, CCR_STKALIGN = 1 << 3, 1 << 4, 1 << 8, 1 << 9
+ACTLR_DISDEFWBUF = 1 << 1
+CPACR_CP10, CPACR_PRIVILEGED = 3 << 20, 1 << 20
 
 _VECTKEY, _VECTKEYSTAT = 0x05FA, 0xFA05
 _SYSRESETREQ, _VECTCLRACTIVE, _VECTRESET = 1 << 2, 1 << 1, 1 << 0
-_ACTIVE = {  # SHCSR
-    nvic.MEM_MANAGE: 1 << 0,
-    nvic.BUS_FAULT: 1 << 1,
-    nvic.USAGE_FAULT: 1 << 3,
-    nvic.SVCALL: 1 << 7,
-    nvic.DEBUG_MONITOR: 1 << 8,
-    nvic.PENDSV: 1 << 10,
-    nvic.SYSTICK: 1 << 11,
-}
 
 
 @dataclass(frozen=True)
@@ -52,36 +41,31 @@ class ControlRegisters:
 
 
 class SystemControl:
-    """The system control space.
+    """The system control space; `others` are the devices in it, by the offset of each register.
 
-    `reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes, `trap` when
-    CCR changes: whether to trap unaligned accesses, and divisions by zero.
+    `reset_requested` is called for SYSRESETREQ, `float_allowed` when CPACR changes, `configured`
+    with CCR and ACTLR when one of them changes.
     """
 
     def __init__(
         self,
         controller: Nvic,
-        timer: SysTick,
-        debug: Device,
         registers: ControlRegisters,
+        others: Mapping[int, Device],
         *,
         lines: int,
         reset_requested: Callable[[], None],
         float_allowed: Callable[[bool], None],
-        trap: Callable[[bool, bool], None],
+        configured: Callable[[int, int], None],
     ) -> None:
         self._nvic = controller
         self._lines = lines
         self._reset_requested = reset_requested
         self._float_allowed = float_allowed
-        self._trap = trap
+        self._configured = configured
         self._design = registers
         self._registers: dict[int, int] = {}
-        self._others: dict[int, Device] = {
-            **dict.fromkeys(nvic_registers.OFFSETS, NvicRegisters(controller, lines)),
-            **dict.fromkeys(systick.OFFSETS, timer),
-            **dict.fromkeys((*range(DHCSR, DEMCR + 4, 4), DFSR, DSCSR), debug),
-        }
+        self._others = others
         self.reset()
 
     def __getitem__(self, offset: int) -> int:
@@ -101,7 +85,7 @@ class SystemControl:
         self._registers.clear()
         self._registers.update(self._design.after_reset)
         self._float_allowed(False)
-        self._trap(False, False)
+        self._configured(self[CCR], self[ACTLR])
 
     def peek(self, offset: int) -> int:
         """Return the value that a narrow write is merged into; 0 if writing ones has an effect."""
@@ -119,17 +103,16 @@ class SystemControl:
             return other.read(offset)
         if offset == AIRCR:
             return _VECTKEYSTAT << 16 | self._nvic.grouping << 8
-        if offset == SHCSR:
-            active = sum(bit for number, bit in _ACTIVE.items() if number in self._nvic.active)
-            return self[SHCSR] | active
         if offset == ICTR:
             return (self._lines - 1) // 32
         return self._design.fixed.get(offset, self[offset])
 
     def write(self, offset: int, value: int) -> None:
         """Write a register; read-only and missing registers ignore the write."""
-        if self._is_missing(offset):
+        writable = self._design.writable.get(offset, 0xFFFF_FFFF)
+        if self._is_missing(offset) or not writable:
             return
+        value &= writable
         other = self._others.get(offset)
         if other is not None:
             other.write(offset, value)
@@ -138,11 +121,11 @@ class SystemControl:
         elif offset in (CFSR, HFSR):
             self._registers[offset] = self[offset] & ~value
         elif offset not in self._design.fixed:
-            self._registers[offset] = value & self._design.writable.get(offset, 0xFFFF_FFFF)
+            self._registers[offset] = value
             if offset == CPACR:
                 self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
-            elif offset == CCR:
-                self._trap(bool(value & CCR_UNALIGN_TRP), bool(value & CCR_DIV_0_TRP))
+            elif offset in (CCR, ACTLR):
+                self._configured(self[CCR], self[ACTLR])
 
     def _is_missing(self, offset: int) -> bool:
         return self._design.present is not None and offset not in self._design.present
@@ -150,7 +133,6 @@ class SystemControl:
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:
             return
-        value &= self._design.writable.get(AIRCR, 0xFFFF_FFFF)
         self._nvic.grouping = value >> 8 & 7
         if value & _VECTCLRACTIVE:
             self._nvic.active.clear()

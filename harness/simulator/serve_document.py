@@ -18,6 +18,8 @@ class VirtualServeDocument(Document, frozen=True, tag="tinyml-harness/virtual-se
     """pyOCD's name of the chip."""
     board: str
     """Name of the board."""
+    uart: str
+    """UART on the serial port, or `ALL`. It is empty if the chip has none."""
     socket: str
     """Path of the socket of the probe."""
     meter: str

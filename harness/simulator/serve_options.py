@@ -1,10 +1,13 @@
 """The options of `serve`, for `harness virtual` and for `python -m harness.simulator`."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.chip_names import CHIP_NAMES
+from harness.simulator.peripherals.uart import ALL_UARTS
+from harness.simulator.serve_document import VirtualServeDocument
 from harness.support.numbers import address
 
 
@@ -24,7 +27,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="HEX",
         help="the chip's unique ID, in hexadecimal digits; the default is always the same",
     )
-    parser.add_argument("--uart", metavar="NAME", help="the UART on the serial port (default: all)")
+    parser.add_argument(
+        "--uart",
+        metavar="NAME",
+        help=f"the UART on the serial port, or {ALL_UARTS} (default: the one on the board's own)",
+    )
     parser.add_argument(
         "--boot",
         type=address,
@@ -45,6 +52,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FAULT",
         help=f"a fault of the board; {WRONG_CHIP}=CHIP: report the chip ID of CHIP; {faults}",
     )
+    parser.add_argument(
+        "--private",
+        action="store_true",
+        help="runs do not find the board by its name, but only by the whole ID of its probe",
+    )
     parser.add_argument("--json", action="store_true", help="announce the board in JSON")
     parser.add_argument("--stdin", action="store_true", help="end when standard input ends")
     parser.add_argument(
@@ -59,10 +71,12 @@ def _chip_id(text: str) -> int:
     return int(text, 16)
 
 
-def serve_with(options: argparse.Namespace, advice: str = "") -> int:
+def serve_with(
+    options: argparse.Namespace, advice: Callable[[VirtualServeDocument], str] = lambda _: ""
+) -> int:
     """Serve the board that `options` describe; return the exit code.
 
-    `advice` is a command to print, in which `{probe}` and `{port}` stand for the board's.
+    `advice` returns a command to print, or "".
     """
     from harness.simulator.chips.chip import DEFAULT_ID  # noqa: PLC0415 - unicorn loads slowly
     from harness.simulator.serve import BoardSetup, serve  # noqa: PLC0415 - unicorn loads slowly
@@ -74,6 +88,7 @@ def serve_with(options: argparse.Namespace, advice: str = "") -> int:
         boot=options.boot,
         meter=options.meter,
         faults=options.fault,
+        private=options.private,
         unique_id=DEFAULT_ID if options.chip_id is None else options.chip_id,
         advice=advice,
     )

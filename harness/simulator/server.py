@@ -30,11 +30,17 @@ _DEADLINE = 30.0  # for a message that has begun, and for a client that does not
 class Server:
     """Serves `board` on the socket of `registration` until `close`.
 
-    `stop` is called when a client requests the end of the board.
+    `stop` is called when a client requests the end of the board. `private`: see `Announcement`.
     """
 
     def __init__(
-        self, board: Board, registration: Registration, probe_id: str, stop: Callable[[], None]
+        self,
+        board: Board,
+        registration: Registration,
+        probe_id: str,
+        stop: Callable[[], None],
+        *,
+        private: bool,
     ) -> None:
         self.announcement = Announcement(
             probe_id,
@@ -43,6 +49,7 @@ class Server:
             board.port,
             str(registration.socket),
             board.meter.path if board.meter else "",
+            private=private,
         )
         self._board = board
         self._stop = stop
@@ -126,6 +133,8 @@ class Server:
             if request.ask == "edges":
                 log = self._board.chip.pins.log
                 return [(edge.pin, edge.high, edge.instructions) for edge in log]
+            if request.ask == "swo":
+                return core.swo.lines()
             return {
                 "instructions": core.executor.now(),
                 "halted": core.halted,

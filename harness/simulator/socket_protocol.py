@@ -9,6 +9,7 @@ are a status and the words that were read.
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -32,7 +33,7 @@ class Open(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True):
     """A request on a control connection; `text` is the fault."""
 
-    ask: Literal["fault", "status", "edges", "joules", "stop"]
+    ask: Literal["fault", "status", "edges", "joules", "swo", "stop"]
     text: str = ""
 
 
@@ -55,6 +56,10 @@ class Operation(IntEnum):
     WRITE_AP = 3
     RESET = 4
     """Drive nRESET; it is low if the address is 1."""
+    LISTEN = 5
+    """Keep what SWO sends if the address is 1. If it is 0, keep nothing."""
+    READ_SWO = 6
+    """Read at most `count` words of what SWO has sent: the number of bytes, then the bytes."""
 
 
 class Status(IntEnum):
@@ -99,6 +104,17 @@ def decode_answer(answer: bytes) -> tuple[Status, tuple[int, ...]]:
     count = (len(answer) - _STATUS.size) // WORD
     status, *words = struct.unpack(f"<{1 + count}I", answer)
     return Status(status), tuple(words)
+
+
+def encode_bytes(data: bytes) -> list[int]:
+    """Return `data` as words: the number of bytes, then the bytes, filled up with zeros."""
+    padded = data + bytes(-len(data) % WORD)
+    return [len(data), *struct.unpack(f"<{len(padded) // WORD}I", padded)]
+
+
+def decode_bytes(words: Sequence[int]) -> bytearray:
+    """Return the bytes that `encode_bytes` has made into `words`."""
+    return bytearray(struct.pack(f"<{len(words) - 1}I", *words[1:])[: words[0]])
 
 
 def send(connection: socket.socket, message: bytes, seconds: float) -> None:

@@ -25,6 +25,8 @@ class Reason(Enum):
     LOAD = auto()
     """A load from an address without memory or device; precise."""
     STORE = auto()
+    """A store to such an address; precise."""
+    LATE_STORE = auto()
     """A store to such an address; execution continued up to the end of the block, as behind a write
     buffer."""
     UNALIGNED = auto()
@@ -32,16 +34,20 @@ class Reason(Enum):
     DIVISION = auto()
     """A division by zero while CCR.DIV_0_TRP is set; it has not run."""
     FETCH = auto()
-    """An instruction fetch from such an address, or from one that must not be executed."""
+    """An instruction fetch from such an address."""
+    DENIED = auto()
+    """A load or store that the MPU denies."""
+    DENIED_FETCH = auto()
+    """An instruction fetch that the MPU or the default memory map denies."""
 
 
 ACCESS_FAULTS = {
     unicorn_const.UC_ERR_READ_UNMAPPED: Reason.LOAD,
     unicorn_const.UC_ERR_READ_PROT: Reason.LOAD,
     unicorn_const.UC_ERR_READ_UNALIGNED: Reason.LOAD,
-    unicorn_const.UC_ERR_WRITE_UNMAPPED: Reason.STORE,
-    unicorn_const.UC_ERR_WRITE_PROT: Reason.STORE,
-    unicorn_const.UC_ERR_WRITE_UNALIGNED: Reason.STORE,
+    unicorn_const.UC_ERR_WRITE_UNMAPPED: Reason.LATE_STORE,
+    unicorn_const.UC_ERR_WRITE_PROT: Reason.LATE_STORE,
+    unicorn_const.UC_ERR_WRITE_UNALIGNED: Reason.LATE_STORE,
     unicorn_const.UC_ERR_FETCH_UNMAPPED: Reason.FETCH,
     unicorn_const.UC_ERR_FETCH_PROT: Reason.FETCH,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from harness.errors import InputError
@@ -12,9 +13,16 @@ from harness.simulator import board_faults, chips
 from harness.simulator.chips.chip import DEFAULT_ID, IDENTITY, PART_NUMBER, ChipOptions
 from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
-from harness.simulator.peripherals.uart import Uarts
+from harness.simulator.peripherals.uart import ALL_UARTS, Uart, Uarts
 from harness.simulator.serial_line import SerialLine
-from harness.simulator.socket_protocol import Operation, Status, decode_operations, encode_answer
+from harness.simulator.socket_protocol import (
+    WORD,
+    Operation,
+    Status,
+    decode_operations,
+    encode_answer,
+    encode_bytes,
+)
 from harness.support.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -28,7 +36,8 @@ _LOST = 1024  # bytes of flash
 class Board:
     """A powered board with a `chip` and its `faults`.
 
-    `uart` is the UART on its serial line; without it, the line is connected to all of them.
+    `uart` is the UART on its serial port: its name, `ALL_UARTS`, or by default the one that is on
+    the board's. `unheard` is called with the name of another UART when it sends for the first time.
     `boot` is the address of the vector table that reset uses, as after a bootloader; the chip has
     a default. `meter` describes the virtual meter in its supply, "" for none. `unique_id` is
     that of its chip. When the board is unplugged, `withdraw` is called before any peer can notice,
@@ -54,6 +63,7 @@ class Board:
         self.chip = chips.build(chip, ChipOptions(identity, portable, boot, unique_id))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
+        self.unheard: Callable[[str], None] = lambda _: None
         self.busy = False
         self.is_unplugged = False
         self._powered = True
@@ -62,11 +72,8 @@ class Board:
         self._unplug_in: int | None = None
         self._flashing = False
         self._port = DebugPort(self.chip)
-        uarts = self.chip.uarts
-        if uart and uart.upper() not in uarts:
-            raise InputError(f"the {chip} has no UART {uart!r}", remedy=suggest(uart, uarts))
-        connected = [uarts[uart.upper()]] if uart else {id(u): u for u in uarts.values()}.values()
-        self.line = SerialLine(Uarts(connected), self.chip.core.stopped, self.chip.core.idle)
+        self.uart = (uart or self.chip.serial_port).upper()
+        self.line = SerialLine(self._connect_uarts(), self.chip.core.stopped, self.chip.core.idle)
         self.chip.flash.array.on_operation = self._on_flash_operation
         self.meter = self._connect_meter(meter) if meter else None
         for fault in faults:
@@ -91,7 +98,8 @@ class Board:
         """Execute a batch of debug transfers and return the encoded answer."""
         words: list[int] = []
         for operation, address, count, values in decode_operations(batch):
-            self._count_transfer()
+            if operation not in (Operation.LISTEN, Operation.READ_SWO):
+                self._count_transfer()
             if self.is_unplugged:
                 raise ConnectionError("unplugged")
             if not self._powered or self._is_cut(operation):
@@ -109,10 +117,14 @@ class Board:
             return self._port.read_ap(address, count)
         if operation is Operation.READ_DP:
             return [self._port.read_dp(address)]
+        if operation is Operation.READ_SWO:
+            return encode_bytes(self.chip.core.swo.take(WORD * count))
         if operation is Operation.WRITE_AP:
             self._port.write_ap(address, values)
         elif operation is Operation.WRITE_DP:
             self._port.write_dp(address, values[0])
+        elif operation is Operation.LISTEN:
+            self.chip.core.swo.listen(bool(address))
         elif self._reset_line:
             self.chip.core.set_reset(asserted=bool(address))
         return []
@@ -205,6 +217,24 @@ class Board:
         # In a new thread: the event is called in the core's.
         cut = threading.Thread(target=self.cut_power, name="latch-up", daemon=True)
         self.chip.core.call_after(instructions, cut.start)
+
+    def _connect_uarts(self) -> Uarts:
+        """Return the UARTs on the serial port, and listen whether one of the others sends."""
+        uarts, wanted = self.chip.uarts, self.uart
+        if wanted == ALL_UARTS:
+            return Uarts({id(uart): uart for uart in uarts.values()}.values())
+        if wanted and wanted not in uarts:
+            remedy = suggest(wanted, [*uarts, ALL_UARTS])
+            raise InputError(f"the {self.chip.name} has no UART {wanted!r}", remedy=remedy)
+        connected = [uarts[wanted]] if wanted else []
+        for name, uart in uarts.items():
+            if uart not in connected:
+                uart.transmit = partial(self._note_unheard, name, uart)
+        return Uarts(connected)
+
+    def _note_unheard(self, name: str, uart: Uart, _byte: int) -> None:
+        uart.transmit = lambda _: None
+        self.unheard(name)
 
     def _connect_meter(self, text: str) -> VirtualMeter:
         """Connect the meter that `text` describes to the supply: see meters/meter_faults.py."""

@@ -126,7 +126,7 @@ def check(elf: Elf, target: Target) -> None:
 def _check_table(elf: Elf, target: Target) -> None:
     """Check where the vector table is, and the vectors that a reset needs."""
     region, ram = target.load_region, target.memory.ram
-    table = elf.vector_table(-1)
+    table = elf.vector_table(region)
     if target.load == "flash":
         placed = table == region.origin
     else:

@@ -164,6 +164,9 @@ class DoubleBoard:
         """There is nothing to say."""
         return ""
 
+    def swo_lines(self) -> tuple[str, ...]:
+        return ()
+
     def ways_back(self) -> tuple[WayBack, ...]:
         """It does not hang."""
         return ()

@@ -57,6 +57,13 @@ def without_a_board_id(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(VirtualProbe, "associated_board_info", None)
 
 
+@pytest.fixture
+def on_a_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe is that of another board with an STM32F429."""
+    info = BoardInfo(name="F429 Discovery", target="stm32f429xi")
+    monkeypatch.setattr(VirtualProbe, "associated_board_info", info)
+
+
 def auto_target(board: VirtualBoard, *users: Path) -> Target:
     roots = (*users, ROOT / "targets")
     return find_target("auto", roots, derivations(probe=f"virtual:{board.probe_id}", roots=roots))
@@ -67,7 +74,7 @@ def test_the_board_is_known_by_its_probe(
     chip: str, boards: dict[str, VirtualBoard], capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = auto_target(boards[chip])
-    assert target.name == f"chip:{chip}"
+    assert target.name == {"stm32f429xi": "nucleo-f429zi", "nrf52840": "nrf52840-dk"}[chip]
     said = capsys.readouterr().err
     assert "as its probe says" in said
     assert boards[chip].probe_id in said
@@ -99,26 +106,34 @@ def test_a_chip_without_a_known_register_is_refused_with_what_is_known(
     assert "--target=chip:NAME" in str(caught.value)
 
 
-def test_a_file_with_the_board_s_name_comes_first(
-    boards: dict[str, VirtualBoard], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("on_a_discovery")
+def test_a_board_without_a_target_file_has_its_chip_s_target(
+    boards: dict[str, VirtualBoard],
 ) -> None:
-    info = BoardInfo(name="NUCLEO-F429ZI", target="stm32f429xi")
-    monkeypatch.setattr(VirtualProbe, "associated_board_info", info)
-    assert auto_target(boards["stm32f429xi"]).name == "nucleo-f429zi"
+    assert auto_target(boards["stm32f429xi"]).name == "chip:stm32f429xi"
 
 
+@pytest.mark.usefixtures("on_a_discovery")
 def test_a_file_of_the_user_s_for_the_chip_comes_first(
     boards: dict[str, VirtualBoard], tmp_path: Path
 ) -> None:
     shutil.copy(ROOT / "targets" / "nucleo-f429zi.toml", tmp_path / "mine.toml")
     assert auto_target(boards["stm32f429xi"], tmp_path).name == "mine"
-    assert auto_target(boards["nrf52840"], tmp_path).name == "chip:nrf52840"
 
 
 def test_virtual_boards_are_not_taken_unless_named(boards: dict[str, VirtualBoard]) -> None:
     del boards
     with pytest.raises(InfrastructureError, match="no debug probe is connected"):
         find_target("auto", (), derivations())
+
+
+@pytest.mark.parametrize("board", ["nucleo-f429zi", "nrf52840-dk", ""])
+def test_a_board_that_belongs_to_another_program_is_not_found_by_its_name(
+    board: str, boards: dict[str, VirtualBoard]
+) -> None:
+    del boards
+    with pytest.raises(InfrastructureError, match="no debug probe is connected"):
+        pick_probe("", board)
 
 
 def test_several_boards_are_refused_with_their_names(boards: dict[str, VirtualBoard]) -> None:
@@ -212,4 +227,4 @@ def test_a_broken_file_of_another_board_does_not_matter(
     boards: dict[str, VirtualBoard], tmp_path: Path
 ) -> None:
     (tmp_path / "broken.toml").write_text('base = "qemu-m3"\nload = "ram"\n')
-    assert auto_target(boards["nrf52840"], tmp_path).name == "chip:nrf52840"
+    assert auto_target(boards["nrf52840"], tmp_path).name == "nrf52840-dk"

@@ -72,7 +72,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Record]:
     image = build_image(target, model, find_engine("cmsis-nn"), images, progress.say)
     records = []
     for chip_id in IDS:
-        with VirtualBoard.start("stm32f429xi", uart=target.board.uart, chip_id=chip_id) as hardware:
+        with VirtualBoard.start("stm32f429xi", chip_id=chip_id) as hardware:
             options = BoardOptions(probe=hardware.probe_id, serial=hardware.port)
             with (
                 closing(provision(target, workspace.logs, progress, options)) as board,

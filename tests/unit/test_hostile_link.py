@@ -272,6 +272,40 @@ def test_of_a_long_log_the_first_and_the_last_is_kept() -> None:
     assert gap.startswith(f"[{messages_left_out:,} messages with ")
 
 
+def test_what_a_device_logs_before_hello_belongs_to_every_run() -> None:
+    """In order; what another life of the device has logged does not."""
+
+    class Talking(Spoilt):
+        def starts(self) -> Iterator[Sent]:
+            yield (0.0, message(Message.LOG, 0, b"an earlier life"))
+            yield from super().starts()
+            yield from ((0.1, message(Message.LOG, 0, b"start %d" % i)) for i in range(3))
+
+    def spoil(_: int, answers: list[bytes]) -> Iterator[Sent]:
+        yield (0.0, message(Message.LOG, 0, b"run"))
+        yield from ((0.0, line) for line in answers)
+
+    client = LinkClient(FakeLine(Talking(Message.RUN, spoil=spoil)), baud=115_200)
+    start = ["start 0", "start 1", "start 2"]
+    for _ in range(2):  # runs; the second one begins with HELLO, as after a heap was used
+        client.hello(BUILD_ID.hex())
+        client.clear_log()
+        assert client.log == start
+        client.infer(DATA)
+        assert client.log == [*start, "run"]
+
+
+def test_a_start_that_never_ends_to_log_takes_little_memory() -> None:
+    log = DeviceLog()
+    for part in (log.end_start, log.end_start, log.clear):
+        for number in range(2000):
+            log.add(f"{number} " * 200)
+        part()
+    assert sum(map(len, log.messages())) <= 2 * KEPT + 100
+    log.restart()
+    assert log.messages() == []
+
+
 @given(st.lists(st.integers(0, 9000), max_size=200))
 def test_a_log_is_bounded_and_nothing_else_is_left_out(lengths: list[int]) -> None:
     log = DeviceLog()

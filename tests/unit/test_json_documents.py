@@ -56,8 +56,8 @@ def test_every_command_has_the_option() -> None:
         return [leaf for n, p in parts for leaf in leaves(p, n)] if parts else [(name, each)]
 
     without = [n for n, p in leaves(parser, "") if "--json" not in p._option_string_actions]
-    # They print a script of a shell and another protocol, or run until they are ended.
-    assert set(without) == {" completion", " mcp", " watch"}
+    # They print text to paste, a script of a shell, another protocol, or run until they are ended.
+    assert set(without) == {" completion", " link add", " link path", " mcp", " watch"}
 
 
 def test_compare(runs: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,7 +245,9 @@ def test_a_new_repository(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_documents_that_only_slow_commands_print() -> None:
-    served = VirtualServeDocument(probe="V", port="p", chip="c", board="b", socket="s", meter="")
+    served = VirtualServeDocument(
+        probe="V", port="p", chip="c", board="b", uart="u", socket="s", meter=""
+    )
     made: list[Document] = [
         ModelTrainDocument(folder="f", seconds=1.5, qualities=[], files=[]),
         ModelConvertDocument(file="f", bytes=1, digest="a", expected="a"),

@@ -236,6 +236,15 @@ def test_operand_checks(name: str, code: str, value: int, mask: int) -> None:
         assert found.arguments(4) == [UC, 0x800_0100, HALF | 4, DATA]
 
 
+@on_each_processor
+@given(address=addresses, matched=st.sampled_from([0, 1]))
+def test_check_matched(name: str, address: int, matched: int) -> None:
+    found = processor_with(name, "check_matched", matched, SLOW)
+    ended = found.call(UC, address, HALF | 4, DATA)
+    assert ended == (SLOW if matched else RETURN)
+    assert found.arguments(4) == [UC, address, HALF | 4, DATA]
+
+
 def counted_and_traced(
     blocks: list[tuple[int, int]], *, portable: bool, dropped: int = 0, refused: int = 0
 ) -> list[object]:

@@ -118,7 +118,7 @@ def test_a_firmware_is_identified_sized_and_its_stack_seen(
     assert (image.toolchain, image.optimize) == ("gcc", "-Os")
     assert image.compiler.startswith("GCC: (")
     assert value(record, "bytes_differing") == 0
-    assert record.log == []  # "own firmware" came with HELLO, before the vectors
+    assert record.log == ["own firmware"]  # which it says before it answers HELLO
     listed = subprocess.run(
         ["arm-none-eabi-size", "-A", str(elf)], check=True, capture_output=True, text=True
     ).stdout
@@ -158,12 +158,34 @@ def test_what_is_optimized_as_a_whole_answers_with_its_stamp(
     assert record_of(repository, elf).image.build_id == digest[:32]
 
 
+def test_text_over_swo_is_in_the_log(build: Callable[..., Path], repository: Repository) -> None:
+    """It is what printf() of many firmwares writes."""
+    assert record_of(repository, build("-DSWO_TEXT")).log == ["own firmware", "text over SWO"]
+
+
 def test_an_id_of_the_user_s_own_stays(build: Callable[..., Path], repository: Repository) -> None:
     elf = build("-DBUILD_ID_BYTES=1,2,3")
     record = record_of(repository, elf)
     assert record.image.build_id == "010203" + 26 * "0"
     (copy,) = (repository.root / "build" / "images").glob("fw-elf-*/firmware.elf")
     assert copy.read_bytes() == elf.read_bytes()
+
+
+def test_two_firmwares_with_one_id_are_refused(
+    build: Callable[..., Path], target: Target, tmp_path: Path
+) -> None:
+    """HELLO cannot tell them apart. Those whose ID the harness writes always differ."""
+    first, other = build("-DBUILD_ID_BYTES=1,2"), build("-DBUILD_ID_BYTES=1,2", "-DDEPTH=1")
+    renamed = tmp_path / "renamed.elf"
+    shutil.copy(first, renamed)
+    for elf in (build(), build("-DDEPTH=1"), first, first, renamed):
+        prebuilt_image(target, elf, tmp_path)
+    with pytest.raises(InputError, match="has the build ID 0102000") as error:
+        prebuilt_image(target, other, tmp_path)
+    assert "is out of use, delete" in error.value.remedy
+    for folder in tmp_path.glob("*-elf-*"):
+        shutil.rmtree(folder)
+    prebuilt_image(target, other, tmp_path)
 
 
 @needs_qemu
@@ -173,6 +195,48 @@ def test_qemu_paints_and_looks_too(build: Callable[..., Path], repository: Repos
     on_virtual = record_of(repository, elf)
     assert value(on_qemu, "stack") == value(on_virtual, "stack")
     assert value(on_qemu, "stack_reserved") == value(on_virtual, "stack_reserved")
+
+
+APP: Script = ("ORIGIN = 0x08000000, LENGTH = 1M", "ORIGIN = 0x08010000, LENGTH = 960K")
+
+
+@pytest.mark.parametrize("name", ["virtual-stm32", pytest.param("qemu-stm32", marks=needs_qemu)])
+def test_an_application_behind_a_bootloader_is_started_there(
+    name: str, build: Callable[..., Path], repository: Repository
+) -> None:
+    """Also if the target says where it begins, as a board does whose bootloader has a file."""
+    plain = record_of(repository, build("-DNO_CCM"), name)
+    elf = build("-DNO_CCM", script=APP)
+    behind = record_of(repository, elf, name)
+    assert behind.ticks == plain.ticks
+    assert value(behind, "stack") == value(plain, "stack")
+    (repository.root / "targets").mkdir()
+    board = f"memory.flash = {{ origin = 0x0801_0000, size = 0xF_0000 }}\nbase = '{name}'\n"
+    (repository.root / "targets" / "app.toml").write_text(board)
+    if name == "virtual-stm32":  # QEMU does not tell where its machine begins
+        assert record_of(repository, elf, "app").ticks == plain.ticks
+
+
+def test_without_its_bootloader_a_board_does_not_start_an_application(
+    build: Callable[..., Path], repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As hardware is, which has no other way to start it."""
+    monkeypatch.setattr("harness.board.pyocd.told_identity.is_of_virtual_board", lambda _: False)
+    whole = LinkClient.hello
+    monkeypatch.setattr(LinkClient, "hello", lambda link, build_id: whole(link, build_id, 1.0))
+    code, text = run(repository, build("-DNO_CCM", script=APP))
+    assert code == ExitCode.INFRASTRUCTURE
+    assert "begins at 0x08010000: is there a bootloader at 0x08000000, and does it start" in text
+
+
+@needs_qemu
+def test_qemu_starts_a_secure_core_only_at_its_flash(
+    build: Callable[..., Path], repository: Repository
+) -> None:
+    board = build(script=("ORIGIN = 0x08000000, LENGTH = 1M", "ORIGIN = 0x10010000, LENGTH = 960K"))
+    code, text = run(repository, board, "qemu-m33")
+    assert code == ExitCode.USAGE
+    assert "QEMU starts a cortex-m33 only where its flash begins" in text
 
 
 def test_what_the_device_says_of_its_stack_counts(repository: Repository, target: Target) -> None:
@@ -337,7 +401,6 @@ def test_another_architecture_is_refused(
         ("flash", Region(0, 1 << 20), "outside the flash of virtual-stm32, 0x00000000 to"),
         ("flash", Region(0x0800_0000, 3000), "bytes beyond the flash of virtual-stm32"),
         ("ram", Region(0x2000_0000, 3000), "bytes beyond the ram of virtual-stm32"),
-        ("flash", Region(0x0800_0000 - 64, 1 << 20), "starts: the ELF loads nothing"),
     ],
 )
 def test_what_does_not_fit_the_memory_is_refused(
@@ -358,8 +421,10 @@ def test_a_firmware_without_a_vector_table_is_refused(
 ) -> None:
     elf = build(script=("KEEP(*(.isr_vector))", "QUAD(0) KEEP(*(.isr_vector))"))
     text = refused(elf, target, tmp_path / "images")
-    assert "no vector table at 0x08000000" in text
+    assert "no vector table at 0x08000000, where the program begins" in text
     assert "the first words are 0x00000000 and 0x00000000" in text
+    unaligned = build(script=("ORIGIN = 0x08000000", "ORIGIN = 0x08010040"))
+    assert "no vector table at 0x08010040" in refused(unaligned, target, tmp_path / "images")
 
 
 def test_what_is_loaded_into_ram_is_refused(

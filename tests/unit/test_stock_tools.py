@@ -2,13 +2,9 @@
 
 import shlex
 import shutil
-import socket
 import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +23,7 @@ from harness.results.record_file import read_record
 from harness.simulator import runtime_folder
 from harness.support.lease import Lease
 from harness.target.find_target import find_target
+from tests.support.stock_tools import free_port, pyocd, running
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build" / "images"
@@ -55,38 +52,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert list(path.iterdir()) == []
 
 
-@contextmanager
-def running(*command: str, until: str) -> Iterator[list[str]]:
-    """Run a Python module; yield its output up to the line with `until`. SIGTERM ends it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        late = threading.Timer(20, process.kill)
-        late.start()
-        try:
-            assert process.stdout is not None
-            lines: list[str] = []
-            for line in process.stdout:
-                lines.append(line)
-                if until in line:
-                    break
-            else:
-                pytest.fail("".join(lines))
-            late.cancel()
-            yield lines
-        finally:
-            late.cancel()
-            process.terminate()
-            try:
-                process.wait(10)
-            finally:
-                process.kill()
-
-
 @pytest.fixture(scope="module")
 def board(folder: Path) -> Iterator[Served]:
     """A board as `harness virtual serve` makes it without options."""
@@ -109,19 +74,6 @@ def loaded(board: Served, image: Image) -> Image:
     """The image, loaded to the board by `pyocd load`."""
     pyocd("load", "-u", board.probe, str(image.elf.path))
     return image
-
-
-def pyocd(*arguments: str) -> str:
-    command = [sys.executable, "-m", "pyocd", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_pyocd_lists_the_board(board: Served) -> None:
@@ -174,9 +126,8 @@ def test_gdb_stops_at_a_function_and_shows_its_caller(board: Served, loaded: Ima
 @pytest.mark.parametrize(
     ("options", "target"),
     [
-        (["stm32f429xi"], "virtual-stm32"),
-        (["stm32l475xg"], "virtual-stm32l475"),
-        (["nrf52840"], "virtual-nrf52840"),
+        (["stm32f429xi", "--uart=all"], "nucleo-f429zi"),
+        (["nrf91"], "virtual-nrf91"),
         (["stm32f429xi", "--uart=usart3"], ""),
         (["nrf52840", "--boot=0x10000"], ""),
     ],
@@ -189,9 +140,51 @@ def test_the_command_that_serve_prints_runs_a_model(
         commands = [line for line in lines if line.startswith("harness ")]
         assert len(commands) == bool(target)
         for command in commands:
-            assert f"--target={target} " in command
+            assert f"--target={target}\n" in command
             _, *arguments = shlex.split(command)
             assert main(arguments) == ExitCode.PASSED
+
+
+@pytest.mark.parametrize(
+    ("chip", "target", "uart"),
+    [
+        ("stm32f429xi", "nucleo-f429zi", "USART3"),
+        ("stm32l475xg", "b-l475e-iot01a", "USART1"),
+        ("nrf52840", "nrf52840-dk", "UARTE0"),
+    ],
+)
+def test_a_served_board_is_found_by_the_target_of_the_real_board(
+    chip: str,
+    target: str,
+    uart: str,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As one that is plugged in, by its name and with its UART; it says what its counter counts."""
+    few_digits(tmp_path, monkeypatch)
+    alone = tmp_path_factory.mktemp("v")  # short: it is a part of the paths of sockets
+    alone.chmod(0o700)
+    monkeypatch.setenv(runtime_folder.DIRECTORY_VARIABLE, str(alone))
+    with running("harness", "virtual", "serve", chip, until="Ctrl-C ends it") as lines:
+        words = dict(line.split() for line in lines[1:4])
+        assert words["uart"] == uart
+        assert main(["run", f"--target={target}", "--model=digits"]) == ExitCode.PASSED
+    assert f"it runs on the virtual board {words['probe']}" in capsys.readouterr().err
+    (record,) = map(read_record, (tmp_path / "reports" / "runs").iterdir())
+    assert record.target.version.endswith(f"virtual probe {words['probe']}")
+    assert record.numbers["instructions_median"].kind == "exact"
+    assert "cycles_median" not in record.numbers
+
+
+def test_a_uart_that_is_not_on_the_serial_port_is_named(image: Image) -> None:
+    """The image of the NUCLEO sends on USART3."""
+    serve = ("harness", "virtual", "serve", "stm32f429xi", "--uart=usart1", "--serial=deaf")
+    with running(*serve, until="Ctrl-C ends it") as lines:
+        pyocd("load", "-u", "deaf", str(image.elf.path))
+    (named,) = [line for line in lines if " sends, " in line]
+    assert named == "USART3 sends, but USART1 is on the serial port; --uart=USART3 connects it\n"
 
 
 def few_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

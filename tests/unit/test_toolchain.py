@@ -577,7 +577,7 @@ def test_a_vector_table_in_ram_is_where_every_vtor_of_the_core_can_point(
         STACK_SIZE=str(stack),
         OPTIMIZE="-Os",
     )
-    table = Elf(tmp_path / "firmware.elf").vector_table(-1)
+    table = Elf(tmp_path / "firmware.elf").vector_table(Region(0x2000_0000, 1 << 20))
     entries = 16 + interrupts
     power_of_two = 4 << (entries - 1).bit_length()
     assert table % power_of_two == 0

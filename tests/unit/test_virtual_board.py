@@ -436,8 +436,8 @@ def test_a_probe_id_in_use_is_refused() -> None:
 
 
 def test_an_unknown_uart_is_refused() -> None:
-    with pytest.raises(InfrastructureError, match="USART1"):
-        VirtualBoard.start("stm32f429xi", uart="USART2")
+    with pytest.raises(InfrastructureError, match="USART3"):
+        VirtualBoard.start("stm32f429xi", uart="USART9")
 
 
 def test_a_stopped_board_leaves_no_files(own_directory: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.simulator import halting_debug
 from harness.simulator import registers as reg
 from tests.support.assembly_bench import Bench, results, running
 
@@ -107,6 +108,7 @@ def test_vtor_moves_the_vectors(tmp_path: Path, chip: str) -> None:
         ".inst.w 0xFBB0F0F1  @ udiv",
         ".inst.w 0xF2400101  @ movw",
         "ldr r1, [r4]",
+        "str r1, [r4]",
     ],
 )
 def test_every_fault_of_armv6m_is_a_hard_fault(tmp_path: Path, code: str) -> None:
@@ -214,6 +216,21 @@ def test_the_stack_limit_of_the_m33(tmp_path: Path) -> None:
         bench.core.bus.write(0x2000_0000, 4, 0)
         bench.run()
         assert bench.results == [0, 0, 1 << 20]
+
+
+def test_a_debugger_reads_the_stack_limits_of_the_m33(tmp_path: Path) -> None:
+    source = """start: ldr r5, =0x2000F000
+        msr msplim, r5
+        ldr r5, =0x20008000
+        msr psplim, r5
+        bkpt #0
+    """
+    with running(tmp_path, source, chip=M33) as bench:
+        seen = []
+        for number in (28, 29):
+            bench.core.debug.transfer_register(number)
+            seen.append(bench.core.debug.read(halting_debug.DCRDR & 0xFFF))
+        assert seen == [0x2000_F000, 0x2000_8000]
 
 
 _SNAPSHOTS = """start:

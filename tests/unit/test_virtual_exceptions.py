@@ -406,6 +406,27 @@ def test_wfe_and_sev(tmp_path: Path) -> None:
         assert bench.results == [1, 2, 3]
 
 
+def test_sevonpend_makes_a_pending_interrupt_an_event(tmp_path: Path) -> None:
+    """The interrupt is not enabled. Without SEVONPEND, the core would go on sleeping."""
+    source = """start: sev
+        wfe
+        poke 0xE000ED10, 0x10
+        poke 0xE000E200, 1
+        wfe                 @ it became pending: does not sleep
+        note 1
+        wfe                 @ sleeps
+        note 2
+        bkpt #0
+    """
+    with running(tmp_path, source, wait=False) as bench:
+        wait_for(lambda: bench.core.sleeping)
+        assert bench.results == [1]
+        with bench.core.stopped():
+            bench.core.nvic.pend(17)
+        bench.wait()
+        assert bench.results == [1, 2]
+
+
 def test_sleep_on_exit(tmp_path: Path) -> None:
     source = f"""start: {_FOUR}
         poke 0xE000ED10, 2
@@ -524,14 +545,15 @@ def test_a_level_sensitive_line_pends_again(tmp_path: Path) -> None:
 
 def test_pins_are_logged_with_the_time(tmp_path: Path) -> None:
     source = """start:
-        ldr r0, =0x40020418
+        ldr r0, =0x40020400
         movs r1, #1
         lsls r2, r1, #16
-        str r1, [r0]
+        str r1, [r0]                @ MODER: PB0 is an output
+        str r1, [r0, #0x18]
         .rept 20
         nop
         .endr
-        str r2, [r0]
+        str r2, [r0, #0x18]
         bkpt #0
     """
     with running(tmp_path, source) as bench:

@@ -17,6 +17,7 @@ from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
 from harness.model.folder import Model, find_model
+from harness.simulator.peripherals.uart import ALL_UARTS
 from harness.simulator.virtual_board import Board
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
@@ -62,7 +63,7 @@ def on_virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Channel]:
 @contextmanager
 def virtual_board(elf: Elf, *, portable: bool = False) -> Iterator[Board]:
     """Yield a board with `elf` in its flash, before the first reset."""
-    board = Board("stm32f429xi", portable=portable)
+    board = Board("stm32f429xi", uart=ALL_UARTS, portable=portable)
     try:
         code = elf.path.with_suffix(".virtual.bin")
         tool = cross_compiler().replace("gcc", "objcopy")

@@ -77,6 +77,33 @@ class TestStm32F4:
             bus.write(self.A, 1, 0)
             assert bus.read(self.A, 4) == 0xFFFF_FF00
 
+    def test_a_row(self) -> None:
+        with chip(F4) as bench:
+            bus = bench.core.bus
+            unlock(bus, self.KEYR)
+            bus.write(self.CR, 4, self.PG_WORD)
+            bus.write(self.A + 14, 4, 0)
+            assert bus.read(self.SR, 4) == 1 << 5  # PGAERR
+            assert bus.read(self.A + 14, 4) == 0xFFFF_FFFF
+
+    def test_interrupts(self) -> None:
+        with chip(F4) as bench:
+            bus, pending = bench.core.bus, bench.core.nvic.pending
+            unlock(bus, self.KEYR)
+            bus.write(self.CR, 4, self.PG_WORD)
+            bus.write(self.A, 4, 0)
+            assert bus.read(self.SR, 4) == 0  # EOP needs EOPIE
+            bus.write(self.CR, 4, 1 << 24 | self.PG_WORD)
+            bus.write(self.A, 4, 0)
+            assert bus.read(self.SR, 4) == 1
+            assert 16 + 4 in pending
+            bus.write(self.SR, 4, 1)
+            pending.clear()
+            bus.write(self.CR, 4, 1 << 25 | self.PG_WORD)
+            bus.write(self.A, 1, 0)
+            assert bus.read(self.SR, 4) == 1 << 6 | 1 << 1  # OPERR
+            assert 16 + 4 in pending
+
     def test_protection(self) -> None:
         with chip(F4) as bench:
             bus = bench.core.bus
@@ -113,9 +140,9 @@ class TestStm32L4:
             assert bus.read(self.SR, 4) == 1 << 7  # PGSERR: locked
             bus.write(self.SR, 4, 1 << 7)
             unlock(bus, self.KEYR)
-            bus.write(self.CR, 4, 1)
+            bus.write(self.CR, 4, 1 << 24 | 1)
             bus.write_words(self.A, (1, 2))
-            assert bus.read(self.SR, 4) == 1
+            assert bus.read(self.SR, 4) == 1  # EOP
             bus.write_words(self.A, (1, 0))
             assert bus.read(self.SR, 4) & 1 << 3  # PROGERR: not erased
             assert bus.read_words(self.A, 2) == (1, 2)
@@ -127,8 +154,11 @@ class TestStm32L4:
             bus.write(self.CR, 4, 1)
             bus.write(self.A, 2, 0)
             assert bus.read(self.SR, 4) == 1 << 6  # SIZERR
+            bus.write(self.A, 4, 0)
+            assert bus.read(self.SR, 4) == 1 << 7 | 1 << 6  # PGSERR: SIZERR is not cleared
+            bus.write(self.SR, 4, 1 << 7 | 1 << 6)
             bus.write(self.A + 4, 4, 0)
-            assert bus.read(self.SR, 4) == 1 << 6 | 1 << 5  # PGAERR
+            assert bus.read(self.SR, 4) == 1 << 5  # PGAERR
             assert bus.read_words(self.A, 2) == (0xFFFF_FFFF, 0xFFFF_FFFF)
 
     def test_erasing_and_protecting_pages(self) -> None:

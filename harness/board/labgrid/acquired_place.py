@@ -61,12 +61,14 @@ class AcquiredPlace:
         self._ends.set()
         # The other thread may be about to acquire the place anew.
         waited = self._connecting.acquire(timeout=_RELEASE_DEADLINE)
-        if self._coordinator.lost.is_set():
-            self._events.append("the coordinator was lost; the run went on without it")
+        lost = self._coordinator.lost.is_set()
+        failed = []
         try:
             self._release()
         except InfrastructureError as error:
-            self._events.append(
+            # The call may notice the loss before the thread that reads messages does.
+            lost = lost or isinstance(error, CoordinatorLostError)
+            failed.append(
                 f"cannot be released: {error.where}: {error.what}; your next session on this "
                 f"machine does it, or: labgrid-client -p {self.name} release --kick"
             )
@@ -74,7 +76,9 @@ class AcquiredPlace:
             self._coordinator.close()
             if waited:
                 self._connecting.release()
-        for event in self._events:
+        if lost:
+            self._events.append("the coordinator was lost; the run went on without it")
+        for event in (*self._events, *failed):
             self._warn(f"place {self.name}: {event}")
 
     def _release(self) -> None:

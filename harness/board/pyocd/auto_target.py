@@ -1,6 +1,5 @@
 """The target `auto`: the one board that is connected, identified through its debug probe."""
 
-import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -40,13 +39,11 @@ def auto_target(roots: Sequence[Path], wanted: str, pack: str = "") -> Target:
     board = probe.associated_board_info
     if board is not None and board.target:
         chip, how = board.target, f"{board.name}, as its probe says"
-        name = board.name
     else:
         limit = TimeLimit(f"probe {probe.unique_id}", cut_of(probe))
         activity = "identifying the chip"
         chip, how = limit.run(_READ_LIMIT, activity, lambda: _read_chip(probe, activity, pack))
-        name = ""
-    target = counted_by(probe, _target_for(chip, name, roots, pack))
+    target = counted_by(probe, _target_for(chip, probe, roots, pack))
     print(
         f"auto: probe {probe.unique_id}: {how}; the target is {target.name}",
         file=sys.stderr,
@@ -85,12 +82,14 @@ def counted_by(probe: Any, target: Target) -> Target:
     return msgspec.structs.replace(target, counter=Counter("instructions"))
 
 
-def _target_for(chip: str, board: str, roots: Sequence[Path], pack: str) -> Target:
+def _target_for(chip: str, probe: Any, roots: Sequence[Path], pack: str) -> Target:
     """Return the target of the file for the board, or of the user's only file for its chip."""
+    from harness.board.pyocd.probes import is_on_board  # noqa: PLC0415 - pyOCD
+
     users, *bundled = roots
     own = _with_chip(chip, users) if bundled else []
     for target in [*own, *(each for root in roots for each in _with_chip(chip, root))]:
-        if board and _letters(target.name) == _letters(board):
+        if is_on_board(probe, target.name):
             return target
     if len(own) == 1:
         return own[0]
@@ -108,10 +107,6 @@ def _with_chip(chip: str, root: Path) -> list[Target]:
         if isinstance(target.board, Pyocd) and target.board.target == chip:
             found.append(target)
     return found
-
-
-def _letters(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _read_chip(probe: Any, activity: str, pack: str) -> tuple[str, str]:

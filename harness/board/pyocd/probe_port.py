@@ -1,9 +1,22 @@
 """Finds the serial port that belongs to a probe."""
 
+from typing import Any
+
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
 from harness.errors import InfrastructureError
+from harness.simulator.pyocd_probe import VirtualProbe
+
+
+def port_of(probe: Any, interface: str) -> str:
+    """Return the serial port of the board with `probe`: a virtual one's, or what `find_port` does.
+
+    A port of a virtual board belongs to no USB device.
+    """
+    if isinstance(probe, VirtualProbe) and probe.serial_port:
+        return probe.serial_port
+    return find_port(probe.unique_id, interface)
 
 
 def find_port(probe: str, interface: str) -> str:

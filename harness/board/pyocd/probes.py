@@ -15,6 +15,7 @@ from harness.board.pyocd.packs import provide_chip
 from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.errors import InfrastructureError, InputError, UnreachableError
+from harness.simulator.chip_names import is_board
 from harness.simulator.pyocd_probe import VENDOR, VirtualProbe
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
@@ -26,11 +27,12 @@ _RESET_DEADLINE = 3.0  # seconds
 _MOST_LOCKS = 16  # of a thread on a probe; pyOCD nests a few
 
 
-def pick_probe(wanted: str) -> Any:
+def pick_probe(wanted: str, board: str = "") -> Any:
     """Return the only probe whose unique id equals or contains `wanted`; "" matches any probe.
 
-    A virtual board's probe must be named by its whole id, or by `virtual:` and a part of it: all
-    boards of this user are found, also those that other sessions run. Raises
+    If "" matches no probe, it matches that of a virtual board which is served under the name
+    `board`. Otherwise a virtual board's probe must be named by its whole id, or by `virtual:` and a
+    part of it: all boards of this user are found, also those that other sessions run. Raises
     `InfrastructureError`, with a list, if no probe or more than one matches.
     """
     _check_address(wanted)
@@ -41,6 +43,8 @@ def pick_probe(wanted: str) -> Any:
     # One id may be part of another, and pyOCD matches substrings: prefer an exact match.
     probes = [probe for probe in found if _same(probe.unique_id, wanted)]
     probes = probes or (found if _is_virtual(wanted) else _real(found))
+    if not probes and not wanted:
+        probes = [probe for probe in found if not probe.private and is_on_board(probe, board)]
     if len(probes) == 1:
         (probe,) = probes
         if isinstance(probe, TCPClientProbe):
@@ -74,6 +78,12 @@ def _check_address(wanted: str) -> None:
             where=f"probe {wanted}",
             remedy=_FORMS,
         )
+
+
+def is_on_board(probe: Any, board: str) -> bool:
+    """Return whether `probe` is on the board with this name, real or virtual, as it tells."""
+    info = probe.associated_board_info
+    return info is not None and is_board(info.name, board)
 
 
 def is_of_virtual_board(probe: Any) -> bool:

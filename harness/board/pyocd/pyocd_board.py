@@ -6,18 +6,24 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from importlib.metadata import version as package_version
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyocd.core.session import Session
 
 from harness.board.board import not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
+from harness.board.pyocd.bootloader import missing_bootloader
 from harness.board.pyocd.crash import crash, stopped, whereabouts
 from harness.board.pyocd.flash_progress import FlashProgress
 from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
 from harness.board.pyocd.probe_lease import ProbeLease, interference_named, with_interference
-from harness.board.pyocd.probe_port import find_port
-from harness.board.pyocd.probes import close_session, open_session, pick_probe
+from harness.board.pyocd.probe_port import port_of
+from harness.board.pyocd.probes import (
+    close_session,
+    is_of_virtual_board,
+    open_session,
+    pick_probe,
+)
 from harness.board.pyocd.programming import Sectors, flash
 from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
 from harness.board.pyocd.remote_memory import transfer
@@ -81,7 +87,8 @@ class PyocdBoard:
     @property
     def version(self) -> str:
         """The probe, and the version of pyOCD that drives it."""
-        return f"pyOCD {package_version('pyocd')}, probe {self._probe}"
+        probe = "virtual probe" if self._told.simulated else "probe"
+        return f"pyOCD {package_version('pyocd')}, {probe} {self._probe}"
 
     @property
     def device(self) -> DeviceInfo | None:
@@ -116,18 +123,14 @@ class PyocdBoard:
         if self._target.doubt:
             self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")
-        probe = self._limit.run(
-            _SEARCH_LIMIT, "searching the probe", lambda: pick_probe(self._board.probe)
-        )
+        probe = self._find_probe()
         self._probe = probe.unique_id
         self._limit = TimeLimit(f"probe {self._probe}", cut_of(probe))
         # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
         wait = self._lock_timeout
         self._leases.append(ProbeLease(probe, self._board.target, wait=wait))
         over_rtt = self._target.port.over_rtt
-        device = (
-            "" if over_rtt else self._board.serial or find_port(self._probe, self._board.interface)
-        )
+        device = "" if over_rtt else self._board.serial or port_of(probe, self._board.interface)
         if device:
             self._leases.append(Lease(f"port {device}", wait=wait))
         self._session = self._limit.run(
@@ -161,6 +164,17 @@ class PyocdBoard:
         name = f"{self._target.name} ({device})"
         return Channel(self._port.fileno(), name=name, activity=self._activity)
 
+    def _find_probe(self) -> Any:
+        """Return the probe of the board; a warning says if it is a virtual board's, not named."""
+        wanted, board = self._board.probe, self._target.name
+        probe = self._limit.run(
+            _SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted, board)
+        )
+        if not wanted and is_of_virtual_board(probe):
+            text = f"no debug probe is connected: it runs on the virtual board {probe.unique_id}"
+            self._progress.warn(f"{board}: {text}")
+        return probe
+
     def stop(self) -> None:
         """Disconnect from probe and port and release them; the chip keeps its state."""
         if self._port is not None:
@@ -185,6 +199,11 @@ class PyocdBoard:
         error = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
         if error is not None:
             what = with_interference(session.probe, error.what)
+            what += self._do(
+                _STATE_LIMIT,
+                "reading VTOR",
+                lambda: missing_bootloader(session, self._target, elf),
+            )
             raise type(error)(what, where=self._target.name)
 
     def bracket(self, count: int = 1) -> None:
@@ -199,11 +218,18 @@ class PyocdBoard:
             state = self._do(
                 _STATE_LIMIT,
                 "reading the core's state",
-                lambda: stopped(session, elf) or whereabouts(session, elf),
+                lambda: (
+                    (stopped(session, elf) or whereabouts(session, elf))
+                    + missing_bootloader(session, self._target, elf)
+                ),
             )
         except InfrastructureError as error:
             return str(error)
         return with_interference(session.probe, state)
+
+    def swo_lines(self) -> Sequence[str]:
+        """None: the probe does not listen."""
+        return ()
 
     def ways_back(self) -> Sequence[WayBack]:
         """Reset, reflash, and a power cycle if there is a way to do it."""
@@ -290,6 +316,12 @@ class PyocdBoard:
             _STATE_LIMIT + in_ram * 2 * size * _MEMORY_BYTE,
             "starting the firmware",
             lambda: start(
-                session, self._probe, self._target, image.elf, stack=image.stack, cleared=cleared
+                session,
+                self._probe,
+                self._target,
+                image.elf,
+                stack=image.stack,
+                cleared=cleared,
+                simulated=self._told.simulated,
             ),
         )

@@ -1,4 +1,4 @@
-"""Starts an image from reset, or from RAM as reset would."""
+"""Starts an image from reset, or where reset does not start it: in RAM, or for a bootloader."""
 
 from pyocd.core import exceptions
 from pyocd.core.session import Session
@@ -28,12 +28,14 @@ def start(
     *,
     stack: range | None,
     cleared: range | None,
+    simulated: bool = False,
 ) -> None:
     """Reset the chip, prepare it for `target`, and start `elf`.
 
     `elf` is in flash, or it is written to RAM here. `stack` is RAM to paint, and `cleared` RAM that
-    must not keep what an earlier run left. Raises `InfrastructureError` if the core does not stop
-    at reset or RAM reads back differently, and `InputError` if the chip cannot start from RAM.
+    must not keep what an earlier run left. A `simulated` chip has no bootloader: a program that is
+    linked for one is started here. Raises `InfrastructureError` if the core does not stop at reset
+    or RAM reads back differently, and `InputError` if the chip cannot start from RAM.
     """
     chip = session.target
     chip.set_vector_catch(PyocdTarget.VectorCatch.HARD_FAULT)
@@ -51,6 +53,7 @@ def start(
             _check_in_ram(session, segment, target, elf)
             chip.write_memory_block8(segment.address, segment.data)
             verify(session, probe, segment, "RAM")
+    if target.load == "ram" or (simulated and not _is_at_start(session, target, elf)):
         _set_registers(session, target, elf)
     if stack:
         chip.write_memory_block8(stack.start, paint(stack))
@@ -87,10 +90,18 @@ def _check_in_ram(session: Session, segment: Segment, target: Target, elf: Elf) 
             )
 
 
+def _is_at_start(session: Session, target: Target, elf: Elf) -> bool:
+    """Return whether the core, which was reset, is at the first instruction of `elf`."""
+    vectors = elf.vector_table(target.load_region)
+    start = int.from_bytes(elf.read(vectors + _WORD, _WORD) or b"", "little")
+    at: int = session.target.read_core_register("pc")
+    return at & ~1 == start & ~1
+
+
 def _set_registers(session: Session, target: Target, elf: Elf) -> None:
-    """Set the core's registers as a reset does, with the vector table in RAM."""
+    """Set the core's registers as a reset does, with the vector table of `elf`."""
     chip = session.target
-    vectors = elf.vector_table(target.memory.ram.origin)
+    vectors = elf.vector_table(target.load_region)
     chip.write32(_VTOR, vectors)
     if chip.read32(_VTOR) != vectors:
         raise InputError(

@@ -125,6 +125,10 @@ class RenodeBoard:
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
         return "\n".join([*self._whereabouts(), *title, *excerpt])
 
+    def swo_lines(self) -> tuple[str, ...]:
+        """None: Renode has no ITM."""
+        return ()
+
     def ways_back(self) -> tuple[WayBack, ...]:
         """None: an emulator that is started again does the same."""
         return ()

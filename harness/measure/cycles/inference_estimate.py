@@ -99,7 +99,7 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
         )
     main, nn_init, nn_input, nn_invoke, empty = addresses
     flash, ram = (range(part.origin, part.end) for part in (target.memory.flash, target.memory.ram))
-    vectors = image.elf.vector_table(target.load_region.origin)
+    vectors = image.elf.vector_table(target.load_region)
     written = [range(each.address, each.address + _WORD) for each in target.image.writes]
     core = BareCore(image.elf, target.mcu.core, [flash, ram, *written], flash, vectors)
     core.run(main)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.board.board import Board
+from harness.board.counted_target import as_counted
 from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
@@ -73,6 +74,7 @@ class MlperfDut(BoardUnderTest):
             locate=self.image.elf.locate,
         )
         try:
+            self.target = as_counted(self.target, self.board)
             self.identity = self._client.detect()
             self._detection_lines = len(self._client.transcript)
             self._check_identity(self.identity)
@@ -121,7 +123,7 @@ class MlperfDut(BoardUnderTest):
             microseconds=tuple(answer.microseconds for answer in answers),
             windows=tuple(windows),
             retries=client.retries - retries,
-            log=client.log,
+            log=(*client.log, *self.board.swo_lines()),
             transcripts={
                 "accuracy": client.transcript[:after],
                 "windows": client.transcript[: self._detection_lines] + client.transcript[after:],

@@ -12,6 +12,9 @@ from harness.simulator.peripherals.flash_controller import FlashController
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.uart import Uart
 
+MODELLED, IDLE, ABSENT = "modelled", "idle", "absent"
+"""What a block is: it works; it answers as if nothing were connected; its registers only store."""
+
 DEFAULT_ID = 1
 """The unique ID of a virtual chip that is given none."""
 _WORD_BITS = 32
@@ -76,7 +79,8 @@ class ReadProtection(Protocol):
 class Chip:
     """A chip; `trigger` is the firmware's trigger pin.
 
-    `debug_ids` replaces what identifies its core's debug port.
+    `serial_port` is the UART that the board connects to the serial port of its debug probe; it is
+    empty if none is. `debug_ids` replaces what identifies its core's debug port.
     """
 
     name: str
@@ -87,6 +91,7 @@ class Chip:
     pins: Pins
     trigger: str
     protection: ReadProtection
+    serial_port: str = ""
     access_ports: Mapping[int, AccessPort] = field(default_factory=dict)
     debug_ids: DebugIds | None = None
 

@@ -3,36 +3,40 @@
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips.chip import PART_NUMBER, Chip, ChipOptions
 from harness.simulator.chips.control_ap import ControlAp
+from harness.simulator.chips.nrf52840_blocks import APB, EXACT, GPIO, Wiring
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
 from harness.simulator.core_types import CORTEX_M4F
 from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
-from harness.simulator.peripherals.gpio import Pins
-from harness.simulator.peripherals.nrf_clock import NrfClock
-from harness.simulator.peripherals.nrf_gpio import NrfGpio
 from harness.simulator.peripherals.nrf_nvmc import Nvmc
-from harness.simulator.peripherals.nrf_rtc import NrfRtc
-from harness.simulator.peripherals.nrf_timer import NrfTimer
-from harness.simulator.peripherals.nrf_uart import NrfUart
 
 _NAME = "nrf52840"
 _HERTZ = 64_000_000
 _NORDIC = 0x144  # JEP106
-_GPIO = 0x5000_0000
-_TIMERS = ((0x4000_8000, 8), (0x4000_9000, 9))  # TIMER0, TIMER1: base and interrupt
-# RTC0, RTC1, RTC2
-_RTCS = ((0x4000_B000, 11), (0x4001_1000, 17), (0x4002_4000, 36))
-_FICR = {  # CODEPAGESIZE, CODESIZE, then INFO: PART, VARIANT, PACKAGE, RAM, FLASH
-    0x010: 0x1000,
-    0x014: 0x100,
-    0x100: 0x5_2840,
+_APB_SIZE, _AHB_SIZE = 0x8_0000, 0x2_C000  # to the end of what errata write; to CryptoCell
+_TEMPERATURE = (  # TEMP: A0 to A5, B0 to B5, T0 to T4
+    *(0x320, 0x343, 0x35D, 0x400, 0x452, 0x37B),
+    *(0x3FCC, 0x3F98, 0x3F98, 0x12, 0x70, 0x3E28),
+    *(0xE2, 0x00, 0x14, 0x19, 0x50),
+)
+_FICR = {
+    0x010: 0x1000,  # CODEPAGESIZE
+    0x014: 0x100,  # CODESIZE
+    **{0x080 + 4 * n: 0x1111_1111 * (n + 1) for n in range(8)},  # ER, IR
+    0x0A0: 0xFFFF_FFFF,  # DEVICEADDRTYPE: random
+    0x100: 0x5_2840,  # INFO: PART, VARIANT, PACKAGE, RAM, FLASH
     0x104: 0x4141_4330,
     0x108: 0x2004,
     0x10C: 0x100,
     0x110: 0x400,
+    0x130: 0x08,  # by these two Nordic's libraries know the revision, and so its errata
+    0x134: 0x02,
+    **{0x350 + 4 * n: 0xBB42_319F for n in range(3)},  # PRODTEST: passed
+    **{0x404 + 4 * n: value for n, value in enumerate(_TEMPERATURE)},
+    0x450: 0x5F,  # NFC.TAGHEADER0
 }
-_DEVICEID = 0x060
+_DEVICEID, _DEVICEADDR = 0x060, 0x0A4
 _UNKNOWN_PART = 0xFFFF_FFFF
 _APPROTECT, _OPEN = 0x208, 0xFF
 
@@ -63,12 +67,13 @@ def nrf52840(options: ChipOptions) -> Chip:
         factory.store(offset, 4, value)
     for index, word in enumerate(options.id_words(2)):
         factory.store(_DEVICEID + 4 * index, 4, word)
+        factory.store(_DEVICEADDR + 4 * index, 4, word)
     if options.identity not in (None, _NAME):
         factory.store(0x100, 4, PART_NUMBER.get(options.identity or "", _UNKNOWN_PART))
     user = Memory(0x1000_1000, 0x1000, fill=0xFF, flash=True)
     memories = (flash, factory, user, Memory(0x2000_0000, 0x4_0000))
-    apb, ahb = Window(0x4000_0000, 0x3_0000, shift=12), Window(_GPIO, 0x1000, shift=12)
-    apb.exact, ahb.exact = {base for base, _ in _TIMERS}, {_GPIO}
+    apb, ahb = Window(APB, _APB_SIZE, shift=12), Window(GPIO, _AHB_SIZE, shift=12)
+    apb.exact, ahb.exact = EXACT, {GPIO}
     core = Core(
         memories,
         (apb, ahb),
@@ -83,37 +88,25 @@ def nrf52840(options: ChipOptions) -> Chip:
         portable=options.portable,
         boot=options.boot,
     )
-    line = core.nvic.line
-    uart = NrfUart(line(2), core.bus, core.clock, core.executor.interrupt)
-    core.timed.append(uart)
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written
-    pins = Pins(core.executor.now)
-    apb.add(0x4000_0000, NrfClock(line(0)), size=0x1000)
-    apb.add(0x4000_2000, uart, size=0x1000)
-    for base, interrupt in _TIMERS:
-        timer = NrfTimer(core.clock, line(interrupt), core.executor.interrupt)
-        core.timed.append(timer)
-        apb.add(base, timer, size=0x1000)
-    for base, interrupt in _RTCS:
-        counter = NrfRtc(core.clock, line(interrupt), core.executor.interrupt)
-        core.timed.append(counter)
-        apb.add(base, counter, size=0x1000, exact=True)
-    apb.add(0x4001_E000, controller, size=0x1000)
-    ahb.add(_GPIO, NrfGpio(pins), size=0x1000)
+    wiring = Wiring(core)
+    wiring.place(controller, apb, ahb)
     protection = _Protection(user)
-    core.reset_hooks += [apb.reset, ahb.reset, protection.load]
+    core.reset_hooks.append(protection.load)
+    uarts = wiring.uarts
     if options.boot is not None:
-        core.reset_hooks.append(uart.listen)
+        core.reset_hooks.append(uarts[0].listen)
     return Chip(
         _NAME,
         "nRF52840-DK (virtual)",
         core,
         controller,
-        {"UARTE0": uart, "UART0": uart},
-        pins,
+        {"UARTE0": uarts[0], "UART0": uarts[0], "UARTE1": uarts[1]},
+        wiring.pins,
         "P0.13",
         protection,
+        "UARTE0",
         {1: ControlAp(controller, core, lambda: int(not protection.locked))},
     )

@@ -11,21 +11,23 @@ from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
 from harness.simulator.core_types import CORTEX_M33
 from harness.simulator.coresight import Constants, DebugIds, rom
+from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.gpio import Pins
-from harness.simulator.peripherals.nrf_clock import NrfClock
 from harness.simulator.peripherals.nrf_gpio import NrfGpio
 from harness.simulator.peripherals.nrf_nvmc import Nvmc
+from harness.simulator.peripherals.nrf_power import NRF9160, NrfPower
 from harness.simulator.peripherals.nrf_rtc import NrfRtc
 from harness.simulator.peripherals.nrf_timer import NrfTimer
 from harness.simulator.peripherals.nrf_uart import NrfUart
+from harness.simulator.peripherals.nrf_wdt import NrfWdt
 from harness.simulator.private_bus import ROM_TABLE
 
 _NAME = "nrf91"
 _HERTZ = 64_000_000
 _NORDIC = 0x144  # JEP106
 _BASES = (0x5000_0000, 0x4000_0000)  # secure, non-secure
-_CLOCK, _UARTE0, _NVMC, _GPIO = 0x5000, 0x8000, 0x3_9000, 0x84_2000
+_CLOCK, _UARTE0, _WDT, _NVMC, _GPIO = 0x5000, 0x8000, 0x1_8000, 0x3_9000, 0x84_2000
 _TIMERS = ((0xF000, 15), (0x1_0000, 16), (0x1_1000, 17))  # TIMER0 to 2: offset and interrupt
 _RTCS = ((0x1_4000, 20), (0x1_5000, 21))  # RTC0, RTC1
 _PART = 0x140
@@ -106,14 +108,18 @@ def nrf91(options: ChipOptions) -> Chip:
     )
     controller = Nvmc(FlashArray(flash), FlashArray(user), erases_by_writing=True)
     controller.array.changed = controller.uicr.changed = core.bus.written
-    line, interrupt = core.nvic.line, core.executor.interrupt
+    line, clock = core.nvic.line, core.clock
+    agenda = Agenda(clock, core.executor.interrupt)
+    core.timed.append(agenda)
     pins = Pins(core.executor.now)
-    uart = NrfUart(line(8), core.bus, core.clock, interrupt)
-    timers = [(at, NrfTimer(core.clock, line(number), interrupt)) for at, number in _TIMERS]
-    counters = [(at, NrfRtc(core.clock, line(number), interrupt)) for at, number in _RTCS]
-    core.timed += [uart, *(timer for _, timer in timers), *(counter for _, counter in counters)]
+    uart = NrfUart(line(8), core.bus, clock, agenda)
+    timers = [(at, NrfTimer(clock, line(number), agenda, 6)) for at, number in _TIMERS]
+    counters = [(at, NrfRtc(clock, line(number), agenda)) for at, number in _RTCS]
+    power = NrfPower(line(5), agenda, clock.hertz, NRF9160, core.request_reset)
+    watchdog = NrfWdt(clock, line(24), agenda, power.bite, lambda: power.keeps_watchdog)
     devices: tuple[tuple[int, Device], ...] = (
-        (_CLOCK, NrfClock(line(5))),
+        (_CLOCK, power),
+        (_WDT, watchdog),
         (_UARTE0, uart),
         *timers,
         *counters,
@@ -126,7 +132,11 @@ def nrf91(options: ChipOptions) -> Chip:
             window = next(w for w in windows if 0 <= at - w.base < w.size)
             window.add(at, device, size=0x1000)
     protection = _Protection(user)
-    core.reset_hooks += [*(window.reset for window in windows), protection.load]
+    core.reset_hooks += [
+        lambda: power.note_reset(by_pin=core.held_in_reset),
+        *(window.reset for window in windows),
+        protection.load,
+    ]
     return Chip(
         _NAME,
         "nRF9160-DK (virtual)",
@@ -136,6 +146,7 @@ def nrf91(options: ChipOptions) -> Chip:
         pins,
         "P0.02",
         protection,
+        "UARTE0",
         {3: _APB_AP, 4: ControlAp(controller, core, lambda: protection.status)},
         DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE, target=0x1009_0289),
     )

@@ -111,3 +111,12 @@ repair_it:
 
 check check_address, b.ne
 check check_divisor, b.eq
+
+// watchpoints.py. State: matched 0, stop 8.
+.globl check_matched
+check_matched:
+    ldr   w4, [x3]
+    cbnz  w4, 1f
+    ret
+1:  ldr   x4, [x3, #8]              // stop
+    br    x4

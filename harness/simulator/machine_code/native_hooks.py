@@ -25,6 +25,7 @@ HOOKS: Mapping[str, Mapping[str, str]] = {
         "repair_it": "41514c89ca418b710841ff5110415941f70100fc00067501c341ff6118",
         "check_address": "575652514883ec084889ca8b7108ff51104883c408595a5e5f8b0185410c7501c3ff6118",
         "check_divisor": "575652514883ec084889ca8b7108ff51104883c408595a5e5f8b0185410c7401c3ff6118",
+        "check_matched": "8339007501c3ff6108",
     },
     "aarch64": {
         "count_block": (
@@ -48,6 +49,7 @@ HOOKS: Mapping[str, Mapping[str, str]] = {
             "fd7bbda9fd030091e00701a9e20f02a9e20303aa610840b9640840f980003fd6e00741a9"
             "e20f42a9fd7bc3a8640040b9650c40b99f00056a40000054c0035fd6640c40f980001fd6"
         ),
+        "check_matched": "640040b944000035c0035fd6640440f980001fd6",
     },
 }
 """The code of each processor's hooks, in hexadecimal."""

@@ -108,3 +108,11 @@ repair_it:
 
 check check_address, jnz
 check check_divisor, jz
+
+# watchpoints.py. State: matched 0, stop 8.
+.globl check_matched
+check_matched:
+    cmp   dword ptr [rcx], 0
+    jne   1f
+    ret
+1:  jmp   [rcx+8]           # stop

@@ -10,10 +10,12 @@ from collections.abc import Callable
 
 from harness.simulator.bus import Bus
 from harness.simulator.clock import Clock
+from harness.simulator.peripherals import nrf_dma
+from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.nrf import NrfPeripheral
 from harness.simulator.peripherals.uart import Uart
 
-_STARTRX, _STOPRX, _STARTTX, _STOPTX, _FLUSHRX = 0x000, 0x004, 0x008, 0x00C, 0x02C
+_STARTRX, _STOPRX, _STARTTX, _STOPTX, _SUSPEND, _FLUSHRX = 0x000, 0x004, 0x008, 0x00C, 0x01C, 0x02C
 _RXDRDY, _ENDRX, _TXDRDY, _ENDTX = 0x108, 0x110, 0x11C, 0x120
 _RXTO, _RXSTARTED, _TXSTARTED, _TXSTOPPED = 0x144, 0x14C, 0x150, 0x158
 _ENABLE, _RXD, _TXD, _BAUDRATE = 0x500, 0x518, 0x51C, 0x524
@@ -31,11 +33,11 @@ class NrfUart(NrfPeripheral, Uart):
     """The device at 0x40002000; EasyDMA reads and writes `bus`."""
 
     def __init__(
-        self, line: Callable[[bool], None], bus: Bus, clock: Clock, changed: Callable[[], None]
+        self, line: Callable[[bool], None], bus: Bus, clock: Clock, agenda: Agenda
     ) -> None:
         self._bus = bus
         self._clock = clock
-        self._changed = changed
+        self._agenda = agenda
         Uart.__init__(self, line)
         NrfPeripheral.__init__(self, line)
 
@@ -47,6 +49,7 @@ class NrfUart(NrfPeripheral, Uart):
         self._buffer: tuple[int, int] | None = None  # address and size
         self._filled = 0
         self._not_before = 0  # tick at which the next byte may arrive
+        self._agenda.put(self._fill, None)
         super().reset()
 
     def listen(self) -> None:
@@ -78,16 +81,6 @@ class NrfUart(NrfPeripheral, Uart):
                 self._event(_TXDRDY)
         else:
             super().write(offset, value)
-
-    def deadline(self) -> int | None:
-        """Return the tick at which the first byte of the next buffer arrives."""
-        waits = self._mode == _UARTE and self._buffer is not None and bool(self._queue)
-        return self._not_before if waits and self._clock.ticks() < self._not_before else None
-
-    def expire(self) -> None:
-        """Receive the bytes that have arrived."""
-        if self._mode == _UARTE and self._not_before and self._queue:
-            self._fill()
 
     @property
     def _byte_time(self) -> int:
@@ -126,6 +119,8 @@ class NrfUart(NrfPeripheral, Uart):
         elif offset == _STOPTX:
             self._tx_on = False
             self._event(_TXSTOPPED)
+        elif offset == _SUSPEND and self._mode == _UART:
+            self._rx_on = self._tx_on = False
         elif offset == _FLUSHRX and self._mode == _UARTE:
             self._flush()
 
@@ -149,15 +144,16 @@ class NrfUart(NrfPeripheral, Uart):
         self._event(_RXSTARTED)
 
     def _fill(self) -> None:
-        while self._queue and self._buffer is not None and self._clock.ticks() >= self._not_before:
+        while self._queue and self._buffer is not None:
+            if self._clock.ticks() < self._not_before:
+                self._agenda.put(self._fill, self._not_before)
+                return
             address, size = self._buffer
             part = bytes(self._take() for _ in range(min(len(self._queue), size - self._filled)))
-            found = self._bus.memory(address + self._filled, len(part))
-            if found is not None and not found[0].flash and part:
-                found[0].bytes[found[1] : found[1] + len(part)] = part
-                self._bus.written(address + self._filled, len(part))
+            nrf_dma.store(self._bus, address + self._filled, part)
             self._filled += len(part)
-            self._event(_RXDRDY)
+            for _ in range(len(part) if self.routed else 1):
+                self._event(_RXDRDY)
             if self._filled < size or not size:
                 return
             self._end_buffer()
@@ -167,7 +163,6 @@ class NrfUart(NrfPeripheral, Uart):
         if self._has_short(_SHORT_ENDRX_STARTRX):
             self._latch_buffer()
             self._not_before = self._clock.ticks() + self._byte_time
-            self._changed()
         elif self._has_short(_SHORT_ENDRX_STOPRX):
             self._stop_receiving()
 
@@ -196,12 +191,9 @@ class NrfUart(NrfPeripheral, Uart):
         address = self._registers.get(_TXD_PTR, 0)
         size = self._registers.get(_TXD_MAXCNT, 0) & _MAXCNT
         self._event(_TXSTARTED)
-        found = self._bus.memory(address, size)
-        if found is None or found[0].flash:
-            size = 0
-        else:
-            for byte in found[0].bytes[found[1] : found[1] + size]:
-                self.transmit(byte)
+        data = nrf_dma.load(self._bus, address, size) or b""
+        for byte in data:
+            self.transmit(byte)
             self._event(_TXDRDY)
-        self._registers[_TXD_AMOUNT] = size
+        self._registers[_TXD_AMOUNT] = len(data)
         self._event(_ENDTX)

@@ -1,6 +1,6 @@
 """Registers that store their value, with status bits that follow control bits."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -19,11 +19,18 @@ class Follow:
 
 
 class PlainRegisters:
-    """Registers with `values` after reset; `follows` are, for example, ready bits of clocks."""
+    """Registers with `values` after reset; `follows` are, for example, ready bits of clocks.
+
+    The registers at the offsets `constant` keep their values.
+    """
 
     def __init__(
-        self, values: Mapping[int, int] | None = None, follows: tuple[Follow, ...] = ()
+        self,
+        values: Mapping[int, int] | None = None,
+        follows: tuple[Follow, ...] = (),
+        constant: Collection[int] = (),
     ) -> None:
+        self._constant = constant
         self._initial = dict(values or {})
         self._follows = follows
         self._values = dict(self._initial)
@@ -48,4 +55,5 @@ class PlainRegisters:
 
     def write(self, offset: int, value: int) -> None:
         """Store the value."""
-        self._values[offset] = value
+        if offset not in self._constant:
+            self._values[offset] = value

@@ -2,22 +2,23 @@
 
 RM0090 rev 19 (STM32F42x, F43x), section 3: unlocking 3.6.1, erase 3.6.3, registers 3.9.
 RM0351 rev 9 (STM32L4x5, L4x6), section 3: unlocking 3.3.5, erase 3.3.6, registers 3.7.
-Erasing takes no time.
+Erasing takes no time. EOP and OPERR are only set if their interrupts are enabled.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.simulator.peripherals.flash_controller import FlashArray
 
 ACR = 0x00
 KEYS = (0x4567_0123, 0xCDEF_89AB)
-EOP, WRPERR, PGSERR = 1 << 0, 1 << 4, 1 << 7
+WRPERR, PGAERR, PGSERR = 1 << 4, 1 << 5, 1 << 7
 PG, STRT, LOCK = 1 << 0, 1 << 16, 1 << 31
+_EOP, _OPERR, _EOPIE, _ERRIE = 1 << 0, 1 << 1, 1 << 24, 1 << 25
 
 
 class Stm32Flash(ABC):
-    """A flash interface; subclasses add register offsets, sections and programming.
+    """A flash interface with interrupt `line`; subclasses add offsets, sections and programming.
 
     A section is a sector or a page: the unit that is erased and protected.
     """
@@ -28,7 +29,8 @@ class Stm32Flash(ABC):
     ACR_AFTER_RESET = 0
     CR_ALWAYS_SET = 0
 
-    def __init__(self, array: FlashArray) -> None:
+    def __init__(self, array: FlashArray, line: Callable[[bool], None]) -> None:
+        self._line = line
         self.array = array
         self.memory = array.memory  # what RDP protects against debuggers
         self.reset()
@@ -49,6 +51,7 @@ class Stm32Flash(ABC):
         self._status = 0
         self._keys: list[int] = []
         self._key_failed = False
+        self._line(False)
 
     @abstractmethod
     def protect(self, sector: int) -> None:
@@ -76,6 +79,7 @@ class Stm32Flash(ABC):
             self._unlock(value)
         elif offset == self.SR:
             self._status &= ~value
+            self._drive()
         elif offset == self.CR:
             self._write_control(value)
         else:
@@ -105,6 +109,20 @@ class Stm32Flash(ABC):
     def _extent(self, section: int) -> tuple[int, int]:
         """Return offset and size of the section in the array."""
 
+    def _fail(self, error: int) -> None:
+        """Set the flag of an error."""
+        self._status |= error | (_OPERR if self._control & _ERRIE else 0)
+        self._drive()
+
+    def _succeed(self) -> None:
+        """Note the end of an operation."""
+        if self._control & _EOPIE:
+            self._status |= _EOP
+            self._drive()
+
+    def _drive(self) -> None:
+        self._line(bool(self._status & (_EOP | _OPERR)))
+
     @property
     def _can_program(self) -> bool:
         return not self._control & LOCK and bool(self._control & PG)
@@ -130,10 +148,10 @@ class Stm32Flash(ABC):
     def _erase(self, control: int) -> None:
         sections = self._sections_to_erase(control)
         if sections is None:
-            self._status |= PGSERR
+            self._fail(PGSERR)
         elif self.locked or any(self._is_protected(section) for section in sections):
-            self._status |= WRPERR
+            self._fail(WRPERR)
         else:
             for section in sections:
                 self.array.erase(*self._extent(section))
-            self._status |= EOP
+            self._succeed()

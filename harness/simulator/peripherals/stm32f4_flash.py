@@ -3,11 +3,11 @@
 Program and erase parallelism 3.6.2, programming 3.6.4, option bytes 3.7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 
 from harness.simulator.peripherals.flash_controller import FlashArray
-from harness.simulator.peripherals.stm32_flash import PGSERR, WRPERR, Stm32Flash
+from harness.simulator.peripherals.stm32_flash import PGAERR, PGSERR, WRPERR, Stm32Flash
 
 _OPTKEYR, _OPTCR, _OPTCR1 = 0x08, 0x14, 0x18
 _OPTION_KEYS = (0x0819_2A3B, 0x4C5D_6E7F)
@@ -15,6 +15,7 @@ _PGPERR = 1 << 6
 _SER, _MER, _MER1 = 1 << 1, 1 << 2, 1 << 15
 _OPTLOCK = 1 << 0
 _BANK_SECTORS = 12
+_ROW = 16  # bytes that one operation can program a part of
 _RDP_0, _RDP_1 = 0xAA, 0x55  # any other value than 0xAA and 0xCC is level 1
 
 
@@ -23,11 +24,13 @@ class Stm32F4Flash(Stm32Flash):
 
     KEYR, SR, CR = 0x04, 0x0C, 0x10
 
-    def __init__(self, array: FlashArray, sectors: Sequence[int]) -> None:
+    def __init__(
+        self, array: FlashArray, line: Callable[[bool], None], sectors: Sequence[int]
+    ) -> None:
         offsets = accumulate(sectors, initial=0)
         self._sectors = list(zip(offsets, sectors, strict=False))  # offset and size
         self._options = {_OPTCR: 0x0FFF_AAED, _OPTCR1: 0x0FFF_0000}
-        super().__init__(array)
+        super().__init__(array, line)
 
     def reset(self) -> None:
         """Lock it and its option bytes, which keep their values."""
@@ -53,12 +56,15 @@ class Stm32F4Flash(Stm32Flash):
         """Program 1, 2, 4 or 8 bytes, according to PSIZE (3.6.2)."""
         old = self.array.memory.value(offset, size)
         if not self._can_program:
-            self._status |= PGSERR
+            self._fail(PGSERR)
         elif size != 1 << (self._control >> 8 & 3):
-            self._status |= _PGPERR
+            self._fail(_PGPERR)
+        elif offset % _ROW + size > _ROW:
+            self._fail(PGAERR)
         elif self.locked or self._is_protected(self._sector_at(offset)):
-            self._status |= WRPERR
+            self._fail(WRPERR)
         else:
+            self._succeed()
             return self.array.programmed(offset, size, value)
         return old
 

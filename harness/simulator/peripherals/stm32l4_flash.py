@@ -3,13 +3,14 @@
 Programming 3.3.7, write protection 3.5.3. Fast programming and PCROP are not modelled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.simulator.peripherals.flash_controller import FlashArray
-from harness.simulator.peripherals.stm32_flash import EOP, PGSERR, WRPERR, Stm32Flash
+from harness.simulator.peripherals.stm32_flash import PGAERR, PGSERR, WRPERR, Stm32Flash
 
 _OPTR, _WRP1AR, _WRP2AR = 0x20, 0x2C, 0x4C
-_PROGERR, _PGAERR, _SIZERR = 1 << 3, 1 << 5, 1 << 6
+_PROGERR, _SIZERR = 1 << 3, 1 << 6
+_EARLIER = _PROGERR | PGAERR | _SIZERR  # errors after which no programming starts
 _PER, _MER1, _BKER, _MER2, _OPTLOCK = 1 << 1, 1 << 2, 1 << 11, 1 << 15, 1 << 30
 _DUAL_BANK = 0xFFEF_F8AA
 _RDP_0, _RDP_1 = 0xAA, 0xBB  # any other value than 0xAA and 0xCC is level 1
@@ -25,11 +26,11 @@ class Stm32L4Flash(Stm32Flash):
     ACR_AFTER_RESET = 0x600
     CR_ALWAYS_SET = _OPTLOCK
 
-    def __init__(self, array: FlashArray) -> None:
+    def __init__(self, array: FlashArray, line: Callable[[bool], None]) -> None:
         self._bank_pages = array.memory.size // _PAGE // 2
         self._protected: set[int] = set()
         self._rdp = _RDP_0
-        super().__init__(array)
+        super().__init__(array, line)
 
     def reset(self) -> None:
         """Lock it; the option bytes keep their values."""
@@ -55,25 +56,25 @@ class Stm32L4Flash(Stm32Flash):
         old = self.array.memory.value(offset, size)
         error = self._programming_error(offset, size)
         if error:
-            self._status |= error
+            self._fail(error)
             self._first_half = None
             return old
         if self._first_half is None:
             if not self._can_hold(offset, value):
-                self._status |= _PROGERR
+                self._fail(_PROGERR)
                 return old
             if size == _HALF:
                 # Written at once, and restored if the next write is not the second half.
                 self._first_half = (offset, old)
             else:
-                self._status |= EOP
+                self._succeed()
             return self.array.programmed(offset, size, value)
         first, self._first_half = self._first_half, None
         if (offset, size) != (first[0] + _HALF, _HALF):
             self.array.memory.store(first[0], _HALF, first[1])
-            self._status |= PGSERR
+            self._fail(PGSERR)
             return old
-        self._status |= EOP
+        self._succeed()
         return self.array.programmed(offset, size, value)
 
     def _read_option(self, offset: int) -> int:
@@ -87,12 +88,12 @@ class Stm32L4Flash(Stm32Flash):
         """Ignore the write: option programming is not modelled."""
 
     def _programming_error(self, offset: int, size: int) -> int:
-        if not self._can_program:
+        if not self._can_program or self._status & _EARLIER:
             return PGSERR
         if size not in (_HALF, 2 * _HALF):
             return _SIZERR
         if self._first_half is None and offset % (2 * _HALF):
-            return _PGAERR
+            return PGAERR
         return WRPERR if self.locked or self._is_protected(offset // _PAGE) else 0
 
     def _can_hold(self, offset: int, value: int) -> bool:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterable
 QUEUE = 4096
 """Bytes in the queue at which the line stops delivering."""
 
+ALL_UARTS = "ALL"
+"""What stands for all UARTs of a chip, in place of a name."""
+
 _IDLE_POLLS = 1000  # polls in a row without data, after which the firmware counts as waiting
 
 

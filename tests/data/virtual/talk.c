@@ -20,12 +20,12 @@
 #elif defined(NRF91_UARTE)
 #define UARTE 0x50008000U
 #define UART_INTERRUPT 8
-#define PIN_SET (REGISTER(0x50842508U) = 1U)
+#define PIN_SET (REGISTER(0x50842518U) = 1U, REGISTER(0x50842508U) = 1U)
 #define PIN_CLEAR (REGISTER(0x5084250CU) = 1U)
 #else
 #define UARTE 0x40002000U
 #define UART_INTERRUPT 2
-#define PIN_SET (REGISTER(0x50000508U) = 1U)
+#define PIN_SET (REGISTER(0x50000518U) = 1U, REGISTER(0x50000508U) = 1U)
 #define PIN_CLEAR (REGISTER(0x5000050CU) = 1U)
 #endif
 
@@ -49,6 +49,7 @@ static void put(uint32_t byte) {
 
 #if defined(STM32F4)
 static void uart_init(void) {
+    REGISTER(0x40020400U) = 1U; /* GPIOB_MODER: PB0 is an output */
     REGISTER(USART + 0x0CU) = 1U << 13 | 1U << 5 | 3U << 2; /* CR1: UE, RXNEIE, TE, RE */
 }
 static void uart_write(uint8_t byte) {
@@ -63,6 +64,7 @@ static void uart_interrupt(void) {
 }
 #elif defined(STM32L4)
 static void uart_init(void) {
+    REGISTER(0x48000400U) = 1U; /* GPIOB_MODER: PB0 is an output */
     REGISTER(USART) = 1U << 5 | 3U << 2 | 1U; /* CR1: RXNEIE, TE, RE, UE */
 }
 static void uart_write(uint8_t byte) {

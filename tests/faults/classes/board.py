@@ -46,7 +46,7 @@ def _started(case: Case, *command: str, until: str) -> Iterator[tuple[int, str]]
 def _served(case: Case) -> Iterator[tuple[int, str, str]]:
     """Serve a virtual board; yield its process, the ID of its probe, and its port."""
     chip = "stm32f429xi" if case.carrier == "serial" else "nrf91"
-    serve = ("harness", "virtual", "serve", chip, "--json")
+    serve = ("harness", "virtual", "serve", chip, "--uart=all", "--json")
     with _started(case, *serve, until='"probe"') as (process, line):
         board = json.loads(line)
         yield process, board["probe"], board["port"]

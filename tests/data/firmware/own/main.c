@@ -96,7 +96,25 @@ static link_result_t run(void) {
     return result;
 }
 
+#ifdef SWO_TEXT
+/* As CMSIS's ITM_SendChar, with the ITM enabled as a debugger does. */
+static void swo_print(const char *text) {
+    REGISTER(0xE000EDFC) |= 1U << 24; /* DEMCR: TRCENA */
+    REGISTER(0xE0000FB0) = 0xC5ACCE55U;
+    REGISTER(0xE0000E80) = 1U;
+    REGISTER(0xE0000E00) = 1U;
+    while (*text != '\0') {
+        while (REGISTER(0xE0000000) == 0U) {
+        }
+        *(volatile uint8_t *)0xE0000000U = (uint8_t)*text++;
+    }
+}
+#endif
+
 int main(void) {
+#ifdef SWO_TEXT
+    swo_print("text over SWO\n");
+#endif
     uart_init();
     RCC_APB1ENR |= 1U << 0; /* TIM2, which counts at the clock's frequency */
     TIM2_CR1 = 1U;

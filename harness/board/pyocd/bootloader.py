@@ -1,0 +1,20 @@
+"""Explains a program for a bootloader that no bootloader has started."""
+
+from pyocd.core.session import Session
+
+from harness.elf import Elf
+from harness.target.target_file import Target
+
+_VTOR = 0xE000ED08  # Armv7-M ARM (DDI 0403E), B3.2.5
+
+
+def missing_bootloader(session: Session, target: Target, elf: Elf) -> str:
+    """Return a line if `elf` is linked for a bootloader and does not run; otherwise nothing."""
+    memory = target.load_region
+    vectors = elf.vector_table(memory)
+    if target.load == "ram" or vectors == memory.origin or session.target.read32(_VTOR) == vectors:
+        return ""
+    return (
+        f"\nthe program begins at {vectors:#010x}: is there a bootloader at {memory.origin:#010x}, "
+        "and does it start the program?"
+    )

@@ -1,0 +1,54 @@
+"""Runs all cases on an emulator, and goes on after a case from which it does not come back."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from tests.conformance.build import build_cases, build_lockup, without
+from tests.conformance.emulators import Emulator
+from tests.conformance.expectations import cases
+
+_READY = "ready"
+_GO = b"g"
+_END = "end"
+
+
+def observe(
+    emulator: Emulator, scratch: Path, skipped: Collection[str] = frozenset()
+) -> dict[str, str]:
+    """Return what the cases show on `emulator`, by the name of the case; `skipped` do not run.
+
+    Raises `RuntimeError` if the programs have another case than cases.toml, or in another order.
+    """
+    elf = scratch / "cases.elf"
+    build_cases(elf)
+    names = list(cases())
+    seen: dict[str, str] = {}
+    done: set[str] = set(skipped)
+    while not _run(emulator, without(elf, map(names.index, done)), scratch, seen):
+        done |= set(names[: names.index(list(seen)[-1]) + 1])
+    build_lockup(scratch / "lockup.elf")
+    _run(emulator, scratch / "lockup.elf", scratch, seen)
+    left = [name for name in names if name not in skipped]
+    if list(seen) != left:
+        wrong = next((pair for pair in zip(seen, left, strict=False) if pair[0] != pair[1]), "")
+        raise RuntimeError(f"cases.toml and the programs have other cases: {wrong}")
+    return seen
+
+
+def _run(emulator: Emulator, elf: Path, scratch: Path, seen: dict[str, str]) -> bool:
+    """Add what cases show to `seen`; return whether the last one came back.
+
+    Raises `RuntimeError` if a case runs twice: another one has gone astray.
+    """
+    with emulator.start(elf, scratch) as line:
+        for text in line.lines():
+            if text == _READY:
+                line.send(_GO)
+                continue
+            if text == _END:
+                return True
+            name, _, shown = text.partition(" ")
+            if not name or name in seen:
+                raise RuntimeError(f"{emulator.name} shows {text!r} after {list(seen)[-1:]}")
+            seen[name] = shown
+    return False
