@@ -27,6 +27,7 @@ from harness.support import bundled_files, checked_cache
 from harness.support.owned_temporary import temporary_folder
 
 Array = npt.NDArray[Any]
+Starts = npt.NDArray[np.bool_]
 
 _END_DEADLINE = 5.0  # seconds
 _BAUD = 1_000_000  # nominal speed of the socket; the link's timeouts depend on it
@@ -53,21 +54,23 @@ def version() -> str:
     return f"host build by {process.stdout.partition(chr(10))[0].strip() or compiler}"
 
 
-def answers(export: Export, inputs: Array, folder: Path) -> list[Array]:
+def answers(export: Export, inputs: Array, starts: Starts, folder: Path) -> list[Array]:
     """Return the outputs of the impulse for `inputs`, float32 [N, features]: float32 [N, n] each.
 
-    The program is cached in `folder`. Raises `InfrastructureError` if it does not build, or ends
-    before it has answered.
+    A continuous impulse forgets what was before each of the `starts` [N]. The program is cached in
+    `folder`. Raises `InfrastructureError` if it does not build, or ends before it has answered.
     """
     graph = export.graph
     program = _program(export, folder)
     with _started(program) as descriptor:
         link = LinkClient(Channel(descriptor, name=str(program)), baud=_BAUD)
         link.hello(_BUILD_ID)
-        outputs = [
-            unpack(graph.output_tensors, link.infer(pack(graph.input_tensors, [values])).output)
-            for values in inputs
-        ]
+        outputs = []
+        for values, begins in zip(inputs, starts, strict=True):
+            if begins and export.continuous:
+                link.begin_recording()
+            result = link.infer(pack(graph.input_tensors, [values]))
+            outputs.append(unpack(graph.output_tensors, result.output))
     return [np.stack(values) for values in zip(*outputs, strict=True)]
 
 
@@ -78,7 +81,8 @@ def _program(export: Export, folder: Path) -> Path:
         model = staging / "model"
         model.mkdir()
         generated = EdgeImpulse().generate(export.graph, model, core="host")
-        sha = hashlib.sha256(f"{version()} {_OPTIMIZE} {export.digest}".encode())
+        kind = "slices" if export.continuous else "windows"
+        sha = hashlib.sha256(f"{version()} {_OPTIMIZE} {export.digest} {kind}".encode())
         firmware = bundled_files.bundled("firmware")
         for file in (*generated.sources, *sorted(path for path in firmware.rglob("*.[ch]"))):
             sha.update(file.read_bytes())

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from harness.golden.edge_impulse_golden import answers
 from harness.model.edge_impulse_export import Export
+from harness.model.vectors import Vectors
 
 Array = npt.NDArray[Any]
 
@@ -31,17 +32,20 @@ difference of two such FFTs, after a filter, of several times that."""
 _SEED = 20
 
 
-def rounding(export: Export, inputs: Array, golden: Sequence[Array], folder: Path) -> list[Array]:
-    """Return how far each value of `golden` moves with the copies of `inputs`: float64 arrays.
+def rounding(
+    export: Export, vectors: Vectors, golden: Sequence[Array], folder: Path
+) -> list[Array]:
+    """Return how far each value of `golden` moves with the copies of `vectors`: float64 arrays.
 
-    `inputs` are float32 [N, features], and `golden` the host's answers to them. Pixels are whole
+    `golden` are the host's answers to the vectors. Pixels are whole
     numbers and are not moved: an image's arithmetic begins with the same values everywhere. Raises
     the same errors as `answers`.
     """
     if export.image:
         return [np.zeros(values.shape) for values in golden]
-    moved = moved_copies(inputs.reshape(-1, export.samples, export.axes))
-    found = answers(export, moved.reshape(-1, export.features), folder)
+    moved = moved_copies(vectors.inputs.reshape(len(vectors), -1, export.axes))
+    starts = np.tile(vectors.starts, COPIES)
+    found = answers(export, moved.reshape(-1, export.features), starts, folder)
     return [
         np.abs(np.float64(values).reshape(COPIES, *still.shape) - still).max(axis=0)
         for values, still in zip(found, golden, strict=True)

@@ -104,7 +104,7 @@ def of_model(
         return vectors.all_golden, vectors.golden_source
     oracle, compute = _oracle(model, folder)
     key = f"{model.digest} {vectors.digest} {oracle}"
-    if model.export is None and model.graph.variables:
+    if model.graph.variables:
         key = f"{key} {vectors.starts.tobytes().hex()}"
     if model.export is None and oracle.startswith(LITERT.package):
         key = f"{key} {_arithmetic()}"
@@ -134,8 +134,8 @@ def _oracle(
     # Only exports need the link and the build tools, whose import takes time.
     from harness.golden import edge_impulse_golden  # noqa: PLC0415
 
-    return edge_impulse_golden.version(), lambda inputs, _: edge_impulse_golden.answers(
-        export, inputs[0], folder
+    return edge_impulse_golden.version(), lambda inputs, starts: edge_impulse_golden.answers(
+        export, inputs[0], starts, folder
     )
 
 
@@ -150,8 +150,8 @@ def rounding_of(model: "Model", vectors: "Vectors", folder: Path) -> tuple[Array
     export = model.export
     if export is None or not export.has_sources:
         return None
-    still = edge_impulse_golden.answers(export, vectors.inputs, folder)
-    return tuple(edge_impulse_rounding.rounding(export, vectors.inputs, still, folder))
+    still = edge_impulse_golden.answers(export, vectors.inputs, vectors.starts, folder)
+    return tuple(edge_impulse_rounding.rounding(export, vectors, still, folder))
 
 
 @cache

@@ -18,6 +18,12 @@ def check_description(file: ModelFile, path: Path) -> None:
     _check_classes(file, path)
     if file.unit:
         _check_unit(file, path)
+    if file.continuous and not (path.parent / file.model).is_dir():
+        raise InputError(
+            "only an Edge Impulse export takes slices of its window",
+            where=f"{path}: continuous",
+            remedy="remove it",
+        )
 
 
 def check_export(file: ModelFile, export: Export, path: Path) -> None:

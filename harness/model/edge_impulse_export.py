@@ -7,7 +7,7 @@ https://docs.edgeimpulse.com/docs/run-inference/cpp-library
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from harness.errors import InputError
 from harness.model.edge_impulse_folders import (
     DEPLOY_AGAIN,
     METADATA,
+    TABLES,
     ExportFolders,
     find_folders,
     is_export,
@@ -30,6 +31,7 @@ __all__ = ["METADATA", "STAGES", "Export", "Kind", "is_export", "read_export"]
 
 _RUN = "classifier/ei_run_classifier.h"
 _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S"}
+_AUDIO = 1000.0  # Hz, the least frequency of audio
 _BOX = 6  # values of a box: label, x, y, width, height, score
 _BOXES = 10  # that an SDK reports at least, if the metadata has no count
 
@@ -49,7 +51,9 @@ class Export:
     are pixels. With `anomaly`, an anomaly score follows those of the labels. `threshold` is the
     least score that counts for a class; it is 0 if the export names none. `boxes` is the most that
     a detection reports. `network_inputs` is the number of values that the DSP passes to the
-    network. Of several `impulses`, this is the one that run_classifier() runs.
+    network. Of several `impulses`, this is the one that run_classifier() runs. A window has
+    `slices`; if the impulse is `continuous`, it takes one of them, and keeps what it computed of
+    those before.
     """
 
     path: Path
@@ -68,11 +72,13 @@ class Export:
     compiled: bool
     quantized: bool
     impulses: int
+    slices: int
+    continuous: bool
 
     @property
     def features(self) -> int:
-        """Number of raw values of one classification."""
-        return self.samples * self.axes
+        """Number of raw values of one inference."""
+        return self.samples // (self.slices if self.continuous else 1) * self.axes
 
     @cached_property
     def folders(self) -> ExportFolders:
@@ -130,6 +136,11 @@ class Export:
                 if self.impulses > 1
                 else ()
             ),
+            *(
+                [f"  lacks   {TABLES}: the tables of its FFT are computed"]
+                if self.has_sources and not (self.folders.sdk / TABLES).is_file()
+                else ()
+            ),
             f"  {self.sdk}, export {self.digest[:12]}",
         ]
 
@@ -137,6 +148,8 @@ class Export:
     def _input(self) -> str:
         if self.image:
             return "pixels of an image"
+        if self.continuous:
+            return f"a slice, {self.slices} of which are a window; {self.frequency:g} per second"
         return f"{self.samples:,} samples of {self.axes} values, {self.frequency:g} per second"
 
     @property
@@ -151,15 +164,19 @@ class Export:
 
     @cached_property
     def graph(self) -> Graph:
-        """The stages as a graph; the tensors between them never leave the SDK."""
+        """The stages as a graph; the tensors between them never leave the SDK.
+
+        The features of earlier slices are the state of a continuous impulse.
+        """
         sizes = (
             ("features", self.features),
             ("network input", self.network_inputs),
             ("network output", max(len(self.labels), 1)),
             *self.outputs,
         )
+        kept = {1: 0} if self.continuous else {}
         tensors = tuple(
-            Tensor(index, name, (1, size), np.dtype(np.float32))
+            Tensor(index, name, (1, size), np.dtype(np.float32), initial=kept.get(index))
             for index, (name, size) in enumerate(sizes)
         )
         outputs = tuple(range(3, len(tensors)))
@@ -211,7 +228,20 @@ def read_export(folder: Path) -> Export:
         compiled=metadata.integer("COMPILED", 0) == 1,
         quantized=metadata.integer("QUANTIZATION_ENABLED", 0) == 1,
         impulses=variables.impulses,
+        slices=metadata.count("SLICES_PER_MODEL_WINDOW", default=1),
+        continuous=False,
     )
+
+
+def continuous(export: Export, where: str) -> Export:
+    """Return `export` with slices as its input; `InputError` unless it can take them."""
+    if export.image or export.frequency < _AUDIO or export.samples % export.slices:
+        raise InputError(
+            "the export does not classify audio, and takes no slices",
+            where=where,
+            remedy="remove `continuous`",
+        )
+    return replace(export, continuous=True)
 
 
 def _kind(metadata: Metadata, labels: int) -> Kind:

@@ -22,10 +22,11 @@ from harness.support.suggestions import suggest
 _SEPARATOR = re.compile(r"[\s,;]+")
 
 
-def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
+def load_features(folder: Path, labels: Sequence[str], slices: int = 1) -> Vectors:
     """Read all samples in `folder`; the files' names give their classes, which are in `labels`.
 
-    Without `labels`, the samples have no classes, and the files any names.
+    Without `labels`, the samples have no classes, and the files any names. Each sample becomes a
+    recording of as many vectors as it has `slices`.
 
     Raises `InputError` naming the file if there are no samples, a label is unknown, a value is
     not a number, or a sample has more or fewer values than the first.
@@ -48,11 +49,19 @@ def load_features(folder: Path, labels: Sequence[str]) -> Vectors:
                 remedy="copy the raw features of a complete window",
             )
     array = np.stack(inputs)
+    if array.shape[1] % slices:
+        raise InputError(
+            f"holds {count_of(array.shape[1], 'number')}, which are not {slices} equal slices",
+            where=str(files[0]),
+            remedy="copy the raw features of a complete window",
+        )
+    array = array.reshape(len(files) * slices, -1)
     array.setflags(write=False)
-    if not labels:
-        return Vectors(folder, (array,), None)
-    indices = np.array([_label(file, labels) for file in files], np.int64)
-    return Vectors(folder, (array,), indices)
+    recordings = np.repeat(np.arange(len(files)), slices) if slices > 1 else None
+    indices = None
+    if labels:
+        indices = np.repeat([_label(file, labels) for file in files], slices).astype(np.int64)
+    return Vectors(folder, (array,), indices, recordings=recordings)
 
 
 def _label(file: Path, labels: Sequence[str]) -> int:

@@ -10,6 +10,9 @@ from harness.errors import InputError
 METADATA = "model-parameters/model_metadata.h"
 DEPLOY_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
+TABLES = "CMSIS/DSP/Source/CommonTables/arm_common_tables.c"
+"""The file of an SDK with CMSIS-DSP's tables; many public copies lack it."""
+
 _SDK = "edge-impulse-sdk"
 _PARAMETERS = "model-parameters"
 _NETWORK = "tflite-model"

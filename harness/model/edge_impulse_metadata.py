@@ -83,7 +83,7 @@ class Metadata:
 
 
 class Variables:
-    """What `model_variables.h` tells: labels, and how many impulses there are.
+    """The labels in `model_variables.h`, and how many impulses it has.
 
     In SDKs from before 2022, `model_metadata.h` has the labels.
     """

@@ -17,7 +17,7 @@ from pathlib import Path
 from harness.errors import InputError
 from harness.model import tflite_file
 from harness.model.description_rules import check_description, check_export
-from harness.model.edge_impulse_export import Export, is_export, read_export
+from harness.model.edge_impulse_export import Export, continuous, is_export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.graph import Graph
 from harness.model.label_arrays import check_one_class
@@ -92,7 +92,8 @@ class Model:
         """The test vectors, read from `vectors_path` at first use."""
         if self.vectors_path.is_dir():
             labels = self.classes if self.task == "classification" else ()
-            return load_features(self.vectors_path, labels)
+            slices = self.export.slices if self.export and self.export.continuous else 1
+            return load_features(self.vectors_path, labels, slices)
         vectors = load_vectors(self.vectors_path)
         if self.classes and self.task in {"classification", "anomaly-detection"}:
             check_labels(vectors, len(self.classes), f"{DESCRIPTION} names")
@@ -172,6 +173,8 @@ def load_model(folder: Path) -> Model:
     export = read_export(tflite_path) if tflite_path.is_dir() else None
     if export is not None:
         check_export(file, export, description)
+        if file.continuous:
+            export = continuous(export, f"{description}: continuous")
     return Model(
         name=folder.resolve().name,
         path=folder,

@@ -86,5 +86,7 @@ class ModelFile(Section, frozen=True):
     """Names of the classes, in the order of the outputs."""
     conversion: ConvertedFrom | None = None
     """Origin of a network that the harness converted."""
+    continuous: bool = False
+    """Whether an Edge Impulse export of audio gets slices of its window, one after the other."""
     unit: str = ""
     """Unit of the labels of a regression, for example `°C`: at most 12 characters, no spaces."""

@@ -2,15 +2,17 @@
 
 from harness.simulator.bus import Bus
 from harness.simulator.thumb import Block, scan
+from harness.simulator.undefined_encodings import Undefined
 
 _PAGE_BITS = 10  # granularity at which writes to code are detected
 
 
 class Blocks:
-    """Blocks by their start address, scanned when they are first entered."""
+    """Blocks by their start address, scanned when they are first entered: see `scan`."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, undefined: Undefined) -> None:
         self._bus = bus
+        self._undefined = undefined
         self._blocks: dict[int, Block] = {}
         self._pages: set[int] = set()
 
@@ -27,7 +29,7 @@ class Blocks:
         if found is None:
             return None
         memory, offset = found
-        block = scan(address, memory.bytes[offset : offset + size])
+        block = scan(address, memory.bytes[offset : offset + size], self._undefined)
         self._blocks[address] = block
         self._pages.update(range(address >> _PAGE_BITS, (address + size - 1 >> _PAGE_BITS) + 1))
         return block

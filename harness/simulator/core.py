@@ -63,7 +63,7 @@ class Core:
         if design.bit_band:
             bit_band.add_to(self.bus)
         self.type = design.type
-        self.executor = Executor(self.bus, self._on_special, design.type.model, portable=portable)
+        self.executor = Executor(self.bus, self._on_special, design.type, portable=portable)
         self.clock = Clock(design.hertz, self.executor.now)
         self._devices = CoreDevices(
             self, self.executor, self.clock, design, self._private_bus, self.request_reset
@@ -194,6 +194,7 @@ class Core:
     def _loop(self) -> None:
         with self._turn:
             while not self._closing:
+                self._exceptions.end_lockup()
                 if not (self._turn.is_free() and self._may_execute()):
                     self._turn.wait()
                 elif self.sleeping:
@@ -229,7 +230,7 @@ class Core:
         if self._reset_wanted:
             self._reset()
             return
-        if self._exceptions.wakes():
+        if self._stop_handler.wakes():
             self.sleeping = False
             return
         self.clock.sleep(next_deadline(self.timed), self._turn.wait)
@@ -242,7 +243,7 @@ class Core:
             if not self._may_execute():
                 return
         if self.nvic.pending:
-            if self.sleeping and not self._exceptions.wakes():
+            if self.sleeping and not self._stop_handler.wakes():
                 return
             self.sleeping = False
             self._exceptions.take_due()

@@ -65,7 +65,11 @@ class CoreDevices:
     ) -> None:
         self._executor = executor
         self._buffers_stores = design.type.write_buffer
-        self.nvic = Nvic(design.priority_bits, executor.interrupt)
+        self.nvic = Nvic(
+            design.priority_bits,
+            executor.interrupt,
+            secure_fault=design.type.security_extension,
+        )
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
         kind = design.type
         self.debug = HaltingDebug(core, executor, self.nvic, kind)

@@ -13,6 +13,7 @@ from harness.simulator.coresight import DebugIds, Part, component
 from harness.simulator.mpu import Mpu, MpuV7, MpuV8
 from harness.simulator.private_bus import ROM_TABLE
 from harness.simulator.scs import ControlRegisters
+from harness.simulator.undefined_encodings import Undefined, in_armv6m, in_armv7m, in_armv8m
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class CoreType:
     debug_version: int
     parts: tuple[Part, ...]
     debug_ids: DebugIds
+    undefined: Undefined
     mpu: type[Mpu] | None = None
     regions: int = 0
     write_buffer: bool = True
@@ -64,6 +66,7 @@ CORTEX_M0PLUS = CoreType(
     debug_version=1,
     parts=(Part(0x008), Part(0x00A), Part(0x00B)),
     debug_ids=DebugIds(0x0BC1_1477, 0x0477_0031, ROM_TABLE),
+    undefined=in_armv6m,
     write_buffer=False,
     cycle_counter=False,
 )
@@ -106,6 +109,7 @@ CORTEX_M4F = CoreType(
         component(0x9A1, 0, device_type=0x11),
     ),
     debug_ids=DebugIds(0x2BA0_1477, 0x2477_0011, ROM_TABLE),
+    undefined=in_armv7m,
     mpu=MpuV7,
     regions=8,
 )
@@ -153,6 +157,7 @@ CORTEX_M33 = CoreType(
         component(_PART_M33, 0x1A01, device_type=0x43),
     ),
     debug_ids=DebugIds(0x6BA0_2477, 0x8477_0001, ROM_TABLE),
+    undefined=in_armv8m,
     mpu=MpuV8,
     regions=16,
     security_extension=True,

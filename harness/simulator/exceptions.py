@@ -36,6 +36,7 @@ class Exceptions:
         design: CoreDesign,
     ) -> None:
         self.lockup = False
+        self._refuses_faultmask = False
         self._executor = executor
         self._nvic = devices.nvic
         self._scs = devices.control
@@ -88,8 +89,16 @@ class Exceptions:
         priority = self._nvic.group(self._nvic.priority(due))
         return priority < self.execution_priority(ignore_primask=True)
 
+    def keep_faultmask(self) -> None:
+        """Let the instructions up to the next stop not set FAULTMASK: see B5.2.1, CPS."""
+        _, _, faultmask = self._executor.hidden.masks()
+        self._refuses_faultmask |= not faultmask
+
     def follow_priority(self) -> None:
         """Switch the MPU off or on if the sign of the execution priority has changed."""
+        if self._refuses_faultmask:
+            self._refuses_faultmask = False
+            self._executor.registers.write(reg.FAULTMASK, 0)
         if self._mpu is not None and self._mpu.enabled:
             self._mpu.suspend(self.execution_priority() < 0)
 
@@ -246,10 +255,9 @@ class Exceptions:
             return False
         if returning not in self._nvic.active:
             return False
-        if kind == _HANDLER:
-            return len(self._nvic.active) > 1
-        any_depth = self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA
-        return len(self._nvic.active) == 1 or bool(any_depth)
+        if kind == _HANDLER or len(self._nvic.active) == 1:
+            return True
+        return bool(self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA)
 
     def _deactivate(self, returning: int) -> None:
         """End the exception; a return from any but NMI clears FAULTMASK."""
@@ -373,6 +381,12 @@ class Exceptions:
             self.hard_fault(fault_status.FORCED)
 
     def lock_up(self) -> None:
-        """Lock up, until a reset or a debugger ends it."""
+        """Lock up, until a reset, a debugger or an NMI ends it (B1.5.15)."""
         self.lockup = True
         self._executor.pc = LOCKUP_PC
+
+    def end_lockup(self) -> None:
+        """Take a pending NMI, if it preempts what locked up."""
+        if self.lockup and nvic.NMI in self._nvic.pending and self.may_preempt(nvic.NMI):
+            self.lockup = False
+            self.enter(nvic.NMI)

@@ -15,6 +15,7 @@ Cortex-M; no other module needs to know them:
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from unicorn import unicorn_const
@@ -23,6 +24,7 @@ from harness.errors import InfrastructureError
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus, BusError
+from harness.simulator.core_types import CoreType
 from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_alias, map_window
@@ -40,30 +42,30 @@ _FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # of a fault status in the short forma
 
 
 class Executor:
-    """Executes the code on `bus`, on Unicorn's core `model`.
+    """Executes the code on `bus`, on Unicorn's model of the core type `kind`.
 
     `special` is called before a block with special instructions runs; it returns whether the
     block must not run. `portable` selects the counter in Python.
     """
 
     def __init__(
-        self, bus: Bus, special: Callable[[Block], bool], model: int, *, portable: bool = False
+        self, bus: Bus, special: Callable[[Block], bool], kind: CoreType, *, portable: bool = False
     ) -> None:
         self.bus = bus
         self._float_enabled = self._float_stalled = False
         self._special = special
-        self._emulator = Emulator(model)
+        self._emulator = Emulator(kind.model)
         self.registers = self._emulator.registers
         self.hidden = self._emulator.hidden
         stop = self._emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
-        self._blocks = Blocks(bus)
+        self._blocks = Blocks(bus, kind.undefined)
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
-        self._stepping = False
+        self._stepping = 0  # instructions
         self._protected = False
         self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
         self.watchpoints = Watchpoints(
@@ -113,14 +115,14 @@ class Executor:
     def step(self, instructions: int = 1) -> Stop:
         """Execute `instructions`; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
-        self._stepping = self._violations.stores.alone = True
+        self._stepping, self._violations.stores.alone = instructions, True
         self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
             stop = self._start(instructions)
         finally:
-            self._stepping = self._violations.stores.alone = False
+            self._stepping, self._violations.stores.alone = 0, False
         if instructions == 1:
             self.counter.state.count = before + self._stepped(pc, stop)
         return stop
@@ -229,12 +231,14 @@ class Executor:
     def trap(self, unaligned: bool, division: bool) -> None:
         """Set whether all unaligned accesses and all divisions by zero fault (CCR).
 
-        For unaligned accesses this takes effect at the end of the running block.
+        A store that changes the first is executed again, in the code with the new checks.
         """
         self._denials.trap_division = division
         if self._denials.trap.switch(unaligned):
             self._stale = True
             self.interrupt()
+            if self._running:
+                self._emulator.stop()
 
     def flush(self) -> None:
         """Discard all translated code."""
@@ -340,7 +344,8 @@ class Executor:
         if not self._is_special(block):
             return block.count, True, False
         if self._stepping:
-            return block.count, False, False
+            own = [(at, special) for at, special in block.specials if not at]
+            block = replace(block, specials=tuple(own if self._stepping == 1 else ()))
         try:
             return block.count, False, self._special(block)
         except Exception as error:

@@ -205,7 +205,7 @@ class HaltingDebug:
         """Return CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word."""
         control = self._executor.registers.read(reg.CONTROL) & 0xF
         primask, basepri, faultmask = self._executor.hidden.masks()
-        return control << 24 | faultmask << 16 | basepri << 8 | primask
+        return control << 24 | faultmask << 16 | (basepri & self._nvic.mask) << 8 | primask
 
     def _write_special(self, value: int) -> None:
         """Write CONTROL, FAULTMASK, BASEPRI and PRIMASK."""

@@ -16,7 +16,7 @@ THREAD_PRIORITY = 256
 _FIXED = {RESET: -3, NMI: -2, HARD_FAULT: -1}
 _SECURE_FAULT = 7
 _FAULTS = range(MEM_MANAGE, _SECURE_FAULT + 1)
-_CONFIGURABLE = {*_FAULTS, SVCALL, DEBUG_MONITOR, PENDSV, SYSTICK}
+_CONFIGURABLE = {MEM_MANAGE, BUS_FAULT, USAGE_FAULT, SVCALL, DEBUG_MONITOR, PENDSV, SYSTICK}
 _EXCEPTIONS = 256
 
 
@@ -25,14 +25,19 @@ class Nvic:
 
     `enabled` contains the enabled interrupts and faults (SHCSR), `active` the active exceptions.
     `current` is the exception that runs, as in IPSR. `masked_from` returns the lowest number of the
-    priorities that BASEPRI and FAULTMASK mask.
+    priorities that BASEPRI and FAULTMASK mask. A core may have a `secure_fault`.
     """
 
-    def __init__(self, priority_bits: int, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, priority_bits: int, changed: Callable[[], None], *, secure_fault: bool = False
+    ) -> None:
         self.mask = 0xFF << 8 - priority_bits & 0xFF
         """The implemented bits of a priority."""
         self.masked_from: Callable[[], int] = lambda: THREAD_PRIORITY
+        self.became_pending: Callable[[], None] = lambda: None
+        """Called before an exception becomes pending, whether it is enabled or not."""
         self._changed = changed
+        self._configurable = {*_CONFIGURABLE, *([_SECURE_FAULT] if secure_fault else [])}
         self._asserted: set[int] = set()
         self.reset()
 
@@ -66,6 +71,8 @@ class Nvic:
 
     def pend(self, exception: int) -> None:
         """Make `exception` pending."""
+        if exception not in self.pending:
+            self.became_pending()
         self.pending.add(exception)
         if self._is_enabled(exception):
             self._changed()
@@ -95,6 +102,8 @@ class Nvic:
             self.active.remove(exception)
         if active:
             self.active.append(exception)
+        else:
+            self._changed()
 
     def leave(self, exception: int) -> None:
         """Mark `exception` as inactive: its handler returned."""
@@ -110,7 +119,7 @@ class Nvic:
 
     def set_priority(self, exception: int, value: int) -> None:
         """Set a configurable priority; only the implemented bits are kept."""
-        if exception < EXTERNAL and exception not in _CONFIGURABLE:
+        if exception < EXTERNAL and exception not in self._configurable:
             return
         self._priorities[exception] = value & self.mask
         self._changed()

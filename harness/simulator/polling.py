@@ -38,6 +38,10 @@ class PollingDetector:
 
     def polls(self) -> bool:
         """Return whether the core is in a state in which it was a few instructions ago."""
+        if self._seconds_left() <= _NEAR:  # no short runs and checksums meanwhile
+            self._seen.clear()
+            self.slice = _LONG
+            return False
         registers = (self._executor.pc, *self._registers.read())
         before = self._seen.get(registers)
         if before is None and len(self._seen) == _LOOKS:
@@ -46,7 +50,7 @@ class PollingDetector:
             return False
         self.slice = _SHORT
         self._seen[registers] = checksum = self._checksum()
-        return before == checksum and self._seconds_left() > _NEAR
+        return before == checksum
 
     def _checksum(self) -> int:
         checksum = 0

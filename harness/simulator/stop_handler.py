@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from harness.errors import InfrastructureError
 from harness.simulator import fault_status, nvic, scs
+from harness.simulator import registers as reg
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
@@ -52,14 +53,16 @@ class StopHandler:
         self._floats = devices.floats
         self._mpu = devices.mpu
         self._halt = halt
+        devices.nvic.became_pending = self._on_pending
         self._event = False
         self._sleeps_on_event = False
-        self._float_denied: int | None = None  # offset in the last entered block
+        self._waits_for_event = False
+        self._denied: tuple[int, Special] | None = None  # with its offset in the last block
 
     def reset(self) -> None:
-        """Clear the event register, a denied float instruction and lockup."""
+        """Clear the event register, a denied instruction and lockup."""
         self._event = False
-        self._float_denied = None
+        self._denied = None
         self.exceptions.lockup = False
 
     def on_special(self, block: Block) -> bool:
@@ -68,16 +71,28 @@ class StopHandler:
             if special is Special.CONTROL:
                 self._executor.check_privilege()
             if special in (Special.MASK, Special.CONTROL):
-                if self._nvic.pending or self._is_protected():
-                    self._executor.interrupt()
+                self._before_masking()
+            elif special is Special.READ_BASEPRI:
+                _, basepri, _ = self._executor.hidden.masks()
+                self._executor.registers.write(reg.BASEPRI, basepri & self._nvic.mask)
             elif special is Special.SEND_EVENT:
                 self._event = True
             elif special is Special.WAIT_FOR_EVENT:
                 self._sleeps_on_event, self._event = not self._event, False
-            elif special is Special.FLOAT and self._denies_float():
-                self._float_denied = offset
+            elif special is Special.UNDEFINED or (
+                special is Special.FLOAT and self._denies_float()
+            ):
+                self._denied = (offset, special)
                 return True
         return False
+
+    def _before_masking(self) -> None:
+        """Stop after the block if what it masks may matter."""
+        if self._nvic.current in (nvic.NMI, nvic.HARD_FAULT):
+            self.exceptions.keep_faultmask()
+            self._executor.interrupt()
+        elif self._nvic.pending or self._is_protected():
+            self._executor.interrupt()
 
     def _denies_float(self) -> bool:
         """Return whether CPACR or the float context denies the next float instruction."""
@@ -94,12 +109,14 @@ class StopHandler:
 
     def handle(self, stop: Stop) -> bool:
         """Handle `stop`; return whether the core now sleeps."""
-        if self._float_denied is not None:
-            return self._deny_float(self._float_denied)
+        if self._denied is not None:
+            return self._deny(*self._denied)
         if stop.reason is Reason.SLEEP:
+            self._waits_for_event = False
             return True
         if stop.reason is Reason.EVENT:
             sleeps, self._sleeps_on_event = self._sleeps_on_event, False
+            self._waits_for_event = sleeps
             return sleeps
         if stop.reason is Reason.EXCEPTION:
             return self._exception(stop.number)
@@ -108,6 +125,18 @@ class StopHandler:
         elif stop.reason is not Reason.LIMIT:
             self._fault(stop)
         return False
+
+    def wakes(self) -> bool:
+        """Return whether the core must not sleep any more; an event then is over."""
+        if self._waits_for_event and self._event:
+            self._event = False
+            return True
+        return self.exceptions.wakes()
+
+    def _on_pending(self) -> None:
+        """Send an event (SCR.SEVONPEND, B1.5.18)."""
+        if self._control[scs.SCR] & scs.SCR_SEVONPEND:
+            self._event = True
 
     def _exception(self, number: int) -> bool:
         if number == _EXIT:
@@ -181,16 +210,18 @@ class StopHandler:
         if self._debug.catches(exception):
             self._halt(DFSR_VCATCH)
 
-    def _deny_float(self, offset: int) -> bool:
-        """Execute the block up to its first float instruction, which raises a fault."""
-        self._float_denied = None
+    def _deny(self, offset: int, special: Special) -> bool:
+        """Execute the block up to the instruction at `offset`, which raises a fault."""
+        self._denied = None
         start, _ = self._executor.counter.entered
         before = self._executor.before(start, offset)
         if before:
             stop = self._executor.step(before)
             if self._executor.pc != start + offset:
                 return self.handle(stop)
-        if self._floats.refusal is None:
+        if special is Special.UNDEFINED:
+            self.exceptions.fault(nvic.USAGE_FAULT, fault_status.UNDEFINSTR)
+        elif self._floats.refusal is None:
             self.exceptions.fault(nvic.USAGE_FAULT, fault_status.NOCP)
         else:
             self.exceptions.lazy_fault(self._floats.refusal)

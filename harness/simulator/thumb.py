@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from harness.simulator.thumb_operands import Operand, operand_of
+from harness.simulator.undefined_encodings import Undefined
 
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
 _SEV, _CPSIE, _CPSID_F = 0xBF40, 0xB660, 0xB671
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
+_MRS, _BASEPRI = 0xF3EF, (0x11, 0x12)
 _MSR, _CONTROL, _COPROCESSOR, _FPU = 0xF380, 0x14, 0xEC00, 0xA
 
 
@@ -24,8 +26,12 @@ class Special(Enum):
     """CPSIE or MSR, which may unmask an interrupt, or an instruction that sets FAULTMASK."""
     CONTROL = auto()
     """MSR to CONTROL, which may end the privilege."""
+    READ_BASEPRI = auto()
+    """MRS of BASEPRI; the emulator keeps bits of it that are not implemented."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
+    UNDEFINED = auto()
+    """An undefined instruction that the emulator would execute."""
     FLOAT = auto()
     """An FPU instruction; it needs access to coprocessors 10 and 11."""
 
@@ -64,8 +70,11 @@ def is_wide(halfword: int) -> bool:
     return halfword >> 11 >= _FIRST_WIDE
 
 
-def scan(start: int, code: memoryview) -> Block:
-    """Return the block with the bytes `code` at address `start`."""
+def scan(start: int, code: memoryview, undefined: Undefined | None = None) -> Block:
+    """Return the block with the bytes `code` at address `start`.
+
+    `undefined` tells which instructions the core does not have, although the emulator does.
+    """
     offsets = []
     in_it = {}
     specials = []
@@ -86,6 +95,8 @@ def scan(start: int, code: memoryview) -> Block:
         if operand is not None:
             operands[start + offset] = operand
         special = _special_wide(first, second) if wide else _special_narrow(first)
+        if undefined is not None and undefined(first, second if wide else None):
+            special = Special.UNDEFINED
         if special is not None:
             specials.append((offset, special))
         offset += 4 if wide else 2
@@ -120,6 +131,8 @@ def _special_narrow(code: int) -> Special | None:
 def _special_wide(first: int, second: int) -> Special | None:
     if first == _WIDE_HINT and second in (_WIDE_WFE, _WIDE_SEV):
         return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
+    if first == _MRS and second & 0xFF in _BASEPRI:
+        return Special.READ_BASEPRI
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
         return Special.CONTROL if second & 0xFF == _CONTROL else Special.MASK
     # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.

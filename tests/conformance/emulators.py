@@ -26,13 +26,16 @@ from tests.support.models import ROOT
 from tests.support.pyocd_sessions import session
 
 _PATIENCE = 5.0  # seconds without a character; a case takes milliseconds
-_LOOK = 0.3  # seconds after which a silent emulator is asked how it stands
+_LOOK = 0.3  # seconds between two looks at a silent emulator
+_LATE = 1.0  # seconds that a character takes at most once the device has sent it
 _CHUNK = 1 << 12
-_LOCKED = "locks up"
-_STOPPED = "stops the core"
+_LOCKED, _STOPPED, _ENDS, _HANGS = _WHYS = ("locks up", "stops the core", "ends", "hangs")
 _ABORT = b"CPU abort"  # in Renode's log
-HANGS = "hangs"
-"""How a case is shown from which an emulator does not come back, for no reason that it says."""
+
+
+def comes_back(shown: str) -> bool:
+    """Whether the emulator went on after the case that shows this."""
+    return not shown.endswith(_WHYS)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Line:
     def lines(self) -> Iterator[str]:
         """Yield what the device prints, line by line; at last what it began, and how it stands."""
         text = b""
-        limit = time.monotonic() + _PATIENCE
+        heard = time.monotonic()
         while True:
             if select.select([self.descriptor], [], [], _LOOK)[0]:
                 data = self._read()
@@ -58,10 +61,10 @@ class Line:
                 *whole, text = (text + data.replace(b"\r", b"")).split(b"\n")
                 for line in whole:
                     yield line.decode("ascii", "replace")
-                limit = time.monotonic() + _PATIENCE
-            elif self.why_silent() or time.monotonic() > limit:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > (_LATE if self.why_silent() else _PATIENCE):
                 break
-        yield f"{text.decode('ascii', 'replace')} {self.why_silent() or HANGS}"
+        yield f"{text.decode('ascii', 'replace')} {self.why_silent() or _HANGS}"
 
     def _read(self) -> bytes:
         try:
@@ -97,7 +100,7 @@ def _qemu(elf: Path, scratch: Path) -> Iterator[Line]:
         def why_silent() -> str:
             if process.poll() is None:
                 return ""
-            return _LOCKED if b"Lockup" in log.read_bytes() else "ends"
+            return _LOCKED if b"Lockup" in log.read_bytes() else _ENDS
 
         try:
             yield Line(ours.fileno(), why_silent)
@@ -133,8 +136,10 @@ class Emulator:
     start: Callable[[Path, Path], AbstractContextManager[Line]]
 
 
-EMULATORS = (
-    Emulator("simulator", lambda: f"unicorn {package_version('unicorn')}", _simulator),
+_ALL = (
+    Emulator("simulator", lambda: f"Unicorn {package_version('unicorn')}", _simulator),
     Emulator("QEMU", lambda: qemu_version(find_qemu()), _qemu),
     Emulator("Renode", lambda: find_renode().version, _renode),
 )
+EMULATORS = {emulator.name: emulator for emulator in _ALL}
+"""The emulators by their names, in the order of the tables."""

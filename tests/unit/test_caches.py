@@ -342,6 +342,7 @@ def test_a_damaged_host_program_is_built_again(
     class Export:
         graph = None
         digest = "0" * 64
+        continuous = False
 
     class Engine:
         def generate(self, graph: object, folder: Path, *, core: str) -> object:

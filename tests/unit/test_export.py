@@ -121,6 +121,7 @@ def test_models_show_tells_what_an_export_is(
     assert main(["models", "show", str(export)]) == 0
     out = capsys.readouterr().out
     assert "input   6 raw features: 2 samples of 3 values, 62.5 per second" in out
+    assert "  lacks   CMSIS/DSP/Source/CommonTables/arm_common_tables.c" in out
     assert "output  low, high and an anomaly score\n  class   score of at least 0.6" in out
 
 
@@ -467,7 +468,9 @@ def test_what_the_sdk_says_of_a_failure_is_told(export: Path, workspace: Workspa
     with pytest.raises(
         InfrastructureError, match="layer 0 failed; the device logged: ERR: 2000 is too loud"
     ):
-        edge_impulse_golden.answers(model.export, model.vectors.inputs, workspace.golden)  # type: ignore[arg-type]
+        edge_impulse_golden.answers(
+            read_export(export), model.vectors.inputs, model.vectors.starts, workspace.golden
+        )
 
 
 @needs_compilers
@@ -475,7 +478,9 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
     edit(export / "tflite-model" / "trained_model_compiled.cpp", "1.0f -", "one -")
     found = read_export(export)
     with pytest.raises(InfrastructureError, match=r"(?s)for this computer:\n.*error: .one."):
-        edge_impulse_golden.answers(found, np.zeros((1, 6), np.float32), workspace.golden)
+        edge_impulse_golden.answers(
+            found, np.zeros((1, 6), np.float32), np.ones(1, np.bool_), workspace.golden
+        )
 
 
 @needs_compilers
@@ -509,9 +514,61 @@ def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -
     assert result.profile is not None
     assert all(layer.ticks > 0 for layer in result.profile.layers)
     assert model.export is not None
-    moved = rounding(model.export, result.vectors.inputs, result.all_golden, workspace.golden)
+    moved = rounding(model.export, result.vectors, result.all_golden, workspace.golden)
     assert [values.shape for values in moved] == [(3, 18), (3, 1)]
     assert 0 < max(values.max() for values in moved) < 1e-3
+
+
+CONTINUOUS = """\
+
+extern "C" inline EI_IMPULSE_ERROR run_classifier_continuous(
+    signal_t *signal, ei_impulse_result_t *result, bool debug = false) {
+    EI_IMPULSE_ERROR status = run_classifier(signal, result, debug);
+    result->classification[0].value = (float)(++slices);
+    return status;
+}
+"""
+
+
+@needs_compilers
+def test_slices_follow_one_another_within_a_sample(export: Path, workspace: Workspace) -> None:
+    edit_all(
+        export / METADATA,
+        ("FREQUENCY 62.5", "FREQUENCY 8000"),
+        (
+            "#define EI_CLASSIFIER_LABEL",
+            "#define EI_CLASSIFIER_SLICES_PER_MODEL_WINDOW 2\n"
+            "#define EI_CLASSIFIER_SLICE_SIZE 3\n#define EI_CLASSIFIER_LABEL",
+        ),
+    )
+    edit_all(
+        export / "edge-impulse-sdk" / "classifier" / "ei_run_classifier.h",
+        (
+            "inline void run_classifier_init() {",
+            "static int slices;\n\ninline void run_classifier_init() {\n    slices = 0;",
+        ),
+        ("\n#endif", CONTINUOUS + "\n#endif"),
+    )
+    folder = describe(export, more='continuous = true\nvectors = "loudness/features"')
+    model = load_model(folder)
+    assert model.export is not None
+    assert model.export.facts()[2] == (
+        "  input   3 raw features: a slice, 2 of which are a window; 8000 per second"
+    )
+    assert model.vectors.recordings is not None
+    assert model.vectors.recordings.tolist() == [0, 0, 1, 1, 2, 2]
+    result = run(model, workspace)
+    assert result.outputs[:, 0].tolist() == [1, 2] * 3
+    assert result.bytes_differing == 0
+
+
+def test_only_audio_has_slices(export: Path) -> None:
+    folder = describe(export, more="continuous = true")
+    assert "continuous: the export does not classify audio" in message(lambda: load_model(folder))
+    edit(folder / "model.toml", 'model = "loudness"', 'model = "net.tflite"')
+    assert "continuous: only an Edge Impulse export takes slices" in message(
+        lambda: load_model(folder)
+    )
 
 
 @needs_compilers

@@ -81,6 +81,7 @@ def test_definitions_are_told_from_calls(tmp_path: Path) -> None:
         "calls.cpp": "int f() { if (Own::go(1)) { return go(2); } return table[0]; }",
         "defines.cpp": "int ns::Own::go(int x)\n    : y(x) {\n}\n",
         "comments.cpp": "/*\n go(x) {\n*/",
+        "c_names.cpp": "char *named(char c) {\n    if (free(c)) { return 0; }\n}\n",
         "data.c": "const int table[2] =\n{0, 1};\n",
         "porting/defines.cpp": "int Own::go(int x) {}\n",
     }.items():
@@ -89,6 +90,7 @@ def test_definitions_are_told_from_calls(tmp_path: Path) -> None:
     sources = Sources(tmp_path)
     assert sources.defining("_ZN3Own2goEi") == [tmp_path / "defines.cpp"]
     assert sources.defining("table") == [tmp_path / "data.c"]
+    assert sources.defining("named") == [tmp_path / "c_names.cpp"]  # in a header: extern "C"
     assert sources.defining("free") == []
 
 

@@ -374,3 +374,29 @@ def test_code_that_was_replaced_is_not_checked_and_new_code_is(tmp_path: Path) -
 def test_the_operand_of_an_instruction(code: str, operand: tuple[int, int] | None) -> None:
     first, second = (int(half, 16) for half in [*code.split(), "-1"][:2])
     assert operand_of(first, None if second < 0 else second) == operand
+
+
+def test_the_trap_is_on_at_once(tmp_path: Path) -> None:
+    """The block that sets CCR.UNALIGN_TRP goes on with the trap; one that clears it, without."""
+    source = """start: poke 0xE000ED24, 0x40000
+        ldr r7, =0x2000C001
+        ldr r6, =0xE000ED14
+        movw r4, #0x208
+        movw r5, #0x200
+        movs r3, #0
+        b 1f
+    1:  ldr r1, [r7]
+        str r4, [r6]
+        ldr r1, [r7]
+        adds r3, #1
+        str r5, [r6]
+        ldr r1, [r7]
+        put r3
+        bkpt #0
+    usage: ldr r1, [sp, #24]
+        adds r1, #2
+        str r1, [sp, #24]
+        note 8
+        bx lr
+    """
+    assert results(tmp_path, source, {6: "usage"}) == [8, 1]

@@ -406,6 +406,27 @@ def test_wfe_and_sev(tmp_path: Path) -> None:
         assert bench.results == [1, 2, 3]
 
 
+def test_sevonpend_makes_a_pending_interrupt_an_event(tmp_path: Path) -> None:
+    """The interrupt is not enabled. Without SEVONPEND, the core would go on sleeping."""
+    source = """start: sev
+        wfe
+        poke 0xE000ED10, 0x10
+        poke 0xE000E200, 1
+        wfe                 @ it became pending: does not sleep
+        note 1
+        wfe                 @ sleeps
+        note 2
+        bkpt #0
+    """
+    with running(tmp_path, source, wait=False) as bench:
+        wait_for(lambda: bench.core.sleeping)
+        assert bench.results == [1]
+        with bench.core.stopped():
+            bench.core.nvic.pend(17)
+        bench.wait()
+        assert bench.results == [1, 2]
+
+
 def test_sleep_on_exit(tmp_path: Path) -> None:
     source = f"""start: {_FOUR}
         poke 0xE000ED10, 2

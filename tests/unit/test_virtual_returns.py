@@ -280,21 +280,47 @@ def test_an_exception_clears_the_exclusive_monitor(
     assert results(tmp_path, source, {11: "svcall"}, chip) == [failed, 0 if failed else 5]
 
 
-@pytest.mark.parametrize(("handler", "cleared"), [("svcall", 1), ("nmi", 0)])
-def test_a_return_clears_faultmask_but_not_from_nmi(
-    tmp_path: Path, handler: str, cleared: int
+@pytest.mark.parametrize("number", [2, 3, 11], ids=["NMI", "HardFault", "SVCall"])
+def test_faultmask_cannot_be_set_at_a_negative_priority_and_a_return_clears_it(
+    tmp_path: Path, number: int
 ) -> None:
-    source = f"""start: {"svc #0" if handler == "svcall" else "poke 0xE000ED04, 0x80000000"}
+    """In SVCall it is set until the return; the return from NMI keeps it as it was."""
+    source = f"""start: {"poke 0xE000ED04, 0x80000000" if number == 2 else "svc #0"}
+        dsb
+        isb
+        mrs r5, faultmask
+        put r5
+        {"poke 0xE000ED0C, 0x05FA0000" if number != 2 else "cpsid f"}
+        {"poke 0xE000ED04, 0x80000000" if number == 2 else ""}
         dsb
         isb
         mrs r5, faultmask
         put r5
         bkpt #0
-    handler: cpsid f
+    svcall: {"udf #0" if number == 3 else ""}
+    nmi: cpsid f
+        mrs r5, faultmask
+        put r5
+        movs r5, #1
+        msr faultmask, r5
+        mrs r5, faultmask
+        put r5
+        bx lr
+    hard: ldr r5, [sp, #24]
+        adds r5, #2
+        str r5, [sp, #24]
+        cpsid f
+        mrs r5, faultmask
+        put r5
+        movs r5, #1
+        msr faultmask, r5
+        mrs r5, faultmask
+        put r5
         bx lr
     """
-    number = 11 if handler == "svcall" else 2
-    assert results(tmp_path, source, {number: "handler"}) == [1 - cleared]
+    values = results(tmp_path, source, {2: "nmi", 3: "hard", 11: "svcall"})
+    expected = {2: [0, 0, 0, 1, 1, 1], 3: [0, 0, 1, 1, 0, 0], 11: [1, 1, 0, 0]}
+    assert values == expected[number]
 
 
 def test_bus_faults_are_ignored_at_negative_priority(tmp_path: Path) -> None:

@@ -9,9 +9,6 @@ import math
 from collections.abc import Iterable
 from pathlib import Path
 
-TABLES = "CMSIS/DSP/Source/CommonTables/arm_common_tables.c"
-"""The file in an SDK that defines the tables."""
-
 _SIZES = tuple(1 << bits for bits in range(4, 13))  # of complex FFTs
 _RADIX = 8
 _BYTES = 8  # of a complex float: the order is one of offsets
@@ -39,7 +36,7 @@ def write_tables(file: Path) -> None:
 def swaps(size: int) -> list[int]:
     """Return the swaps that order the output of a complex FFT, as pairs of offsets in bytes.
 
-    The FFT divides by 2 or 4 first, if `size` is no power of 8, and then by 8 (arm_cfft_f32.c).
+    The FFT divides by 2 or 4 first, if `size` is not a power of 8, and then by 8 (arm_cfft_f32.c).
     """
     radices = []
     rest = size

@@ -4,10 +4,11 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness.engines.edge_impulse.cmsis_dsp_tables import TABLES, write_tables
+from harness.engines.edge_impulse.cmsis_dsp_tables import write_tables
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
 from harness.model.edge_impulse_export import STAGES, Export, read_export
+from harness.model.edge_impulse_folders import TABLES
 from harness.model.graph import Graph
 from harness.support.build_path import cmake_path
 from harness.support.user_folders import CACHES, chosen_folder, own_folder
@@ -42,16 +43,18 @@ set(NN_SOURCES ${{NN_ADAPTER}}{sources})
 set(NN_LIBRARIES "${{SDK_LIBRARY}}")
 
 # In the image, the firmware's build replaces the parent of each of these paths with its name.
-set(NN_INCLUDES{includes}
+set(SDK_INCLUDES{includes})
+set(NN_INCLUDES ${{SDK_INCLUDES}}
     "${{CMAKE_CURRENT_SOURCE_DIR}}/link"
     "${{CMAKE_CURRENT_SOURCE_DIR}}/ports")
 set(NN_KERNELS)
 add_link_options(-Wl,--gc-sections) # on a host, too
 set(SDK_DEFINITIONS EI_PORTING_POSIX=0 EI_PORTING_MINGW32=0 TF_LITE_DISABLE_X86_NEON=1)
 set(NN_DEFINITIONS ${{SDK_DEFINITIONS}}
-    IMPULSE_SCORES={scores} IMPULSE_BOXES={boxes} IMPULSE_VISUAL={visual} IMPULSE_ANOMALY={anomaly})
+    IMPULSE_SCORES={scores} IMPULSE_BOXES={boxes} IMPULSE_VISUAL={visual} IMPULSE_ANOMALY={anomaly}
+    IMPULSE_CONTINUOUS={continuous})
 set(NN_LAYERS {layers})
-include("${{CMAKE_CURRENT_LIST_DIR}}/library.cmake")
+{state}include("${{CMAKE_CURRENT_LIST_DIR}}/library.cmake")
 """
 
 
@@ -91,7 +94,8 @@ class EdgeImpulse:
             sources.append(directory / "tables.c")
             version += ", with computed FFT tables, as the copy has no arm_common_tables.c"
         cmake = directory / "model.cmake"
-        cmake.write_text(_text(export, sources, directory))
+        continuous = bool(graph.variables)
+        cmake.write_text(_text(export, sources, directory, continuous=continuous))
         return Generated(
             sources=tuple(directory / name for name in names),
             cmake=cmake,
@@ -104,7 +108,7 @@ class EdgeImpulse:
         )
 
 
-def _text(export: Export, sources: list[Path], directory: Path) -> str:
+def _text(export: Export, sources: list[Path], directory: Path, *, continuous: bool) -> str:
     sdk, parameters, network = (
         cmake_path(path)
         for path in (export.folders.sdk, export.folders.parameters, export.folders.network)
@@ -129,6 +133,8 @@ def _text(export: Export, sources: list[Path], directory: Path) -> str:
         boxes=export.boxes,
         visual=int(export.kind == "visual-anomaly"),
         anomaly=int(export.anomaly),
+        continuous=int(continuous),
+        state="set(NN_STATE ON)\n" if continuous else "",
     )
 
 

@@ -4,7 +4,7 @@ set(language "$<COMPILE_LANGUAGE>")
 set(compiler "$<IF:$<COMPILE_LANGUAGE:CXX>,${CMAKE_CXX_COMPILER},${CMAKE_C_COMPILER}>")
 set(words ${SDK_DEFINITIONS})
 list(TRANSFORM words PREPEND -D)
-set(includes ${NN_INCLUDES})
+set(includes ${SDK_INCLUDES})
 list(TRANSFORM includes PREPEND -I)
 list(APPEND words ${includes})
 file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/sdk.${language}.txt"

@@ -14,7 +14,13 @@ extern "C" {
 }
 #include "porting.h"
 
-static float features[EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE];
+#if IMPULSE_CONTINUOUS
+#define FEATURES EI_CLASSIFIER_SLICE_SIZE
+#else
+#define FEATURES EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE
+#endif
+
+static float features[FEATURES];
 
 /* A box is its label's index, x, y, width, height and score. */
 #define BOX 6
@@ -29,11 +35,15 @@ static int get_features(size_t offset, size_t length, float *out) {
 
 static EI_IMPULSE_ERROR classify(ei_impulse_result_t *result) {
     signal_t signal;
-    signal.total_length = EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE;
+    signal.total_length = FEATURES;
     signal.get_data = &get_features;
     *result = {};
     porting_begin();
+#if IMPULSE_CONTINUOUS
+    return run_classifier_continuous(&signal, result, false);
+#else
     return run_classifier(&signal, result, false);
+#endif
 }
 
 /* Before 2022, an SDK has no times in microseconds, and before 2023 no count of boxes. */
@@ -123,8 +133,18 @@ extern "C" int nn_init(void) {
     }
 #endif
     (void)status;
+#if IMPULSE_CONTINUOUS
+    run_classifier_init(); /* the slice above is forgotten */
+#endif
     return 0;
 }
+
+#if IMPULSE_CONTINUOUS
+extern "C" int nn_reset(void) {
+    run_classifier_init();
+    return 0;
+}
+#endif
 
 extern "C" nn_tensor_t nn_input(void) {
     return {features, sizeof(features)};

@@ -149,7 +149,7 @@ class Sources:
         mentions = [
             path
             for path, text in self._texts.items()
-            if names[-1] in text and _may_define(path, text, mangled=mangled)
+            if names[-1] in text and (not mangled or path.suffix != ".c")
         ]
         patterns = [_definition("::".join(names[-2:])), _definition(names[-1])]
         if symbol.startswith("_ZT"):  # a class: its vtable is with its methods
@@ -160,6 +160,10 @@ class Sources:
                 if match := re.search(pattern, self._code(path), re.MULTILINE):
                     rank = (match[0][:1].isspace(), index)  # calls are indented
                     ranks[path] = min(rank, ranks.get(path, rank))
+        if not mangled:  # the C library's names are called in C++, and defined in none
+            ranks = {
+                path: rank for path, rank in ranks.items() if path.suffix == ".c" or not rank[0]
+            }
         if ranks:
             return sorted(ranks, key=lambda path: (ranks[path], path))
         return mentions if symbol.startswith("_ZN") else []  # a macro may define it
@@ -169,13 +173,6 @@ class Sources:
         if path not in self._codes:
             self._codes[path] = _COMMENT.sub("", self._texts[path])
         return self._codes[path]
-
-
-def _may_define(path: Path, text: str, *, mangled: bool) -> bool:
-    """Return whether a source in its language can define a name of that kind."""
-    if mangled:
-        return path.suffix != ".c"
-    return path.suffix == ".c" or 'extern "C"' in text
 
 
 def _definition(name: str) -> str:

@@ -48,6 +48,8 @@ class ExportEntry(Section, frozen=True):
     compiled: bool
     quantized: bool
     impulses: Count
+    slices: Count
+    continuous: bool
     digest: Sha256
     sdk: str
 

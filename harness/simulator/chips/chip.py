@@ -12,6 +12,9 @@ from harness.simulator.peripherals.flash_controller import FlashController
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.uart import Uart
 
+MODELLED, IDLE, ABSENT = "modelled", "idle", "absent"
+"""What a block is: it works; it answers as if nothing were connected; its registers only store."""
+
 DEFAULT_ID = 1
 """The unique ID of a virtual chip that is given none."""
 _WORD_BITS = 32

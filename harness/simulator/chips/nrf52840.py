@@ -3,7 +3,7 @@
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips.chip import PART_NUMBER, Chip, ChipOptions
 from harness.simulator.chips.control_ap import ControlAp
-from harness.simulator.chips.nrf52840_peripherals import APB, EXACT, GPIO, Nrf52840Peripherals
+from harness.simulator.chips.nrf52840_blocks import APB, EXACT, GPIO, Wiring
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
 from harness.simulator.core_types import CORTEX_M4F
@@ -91,10 +91,11 @@ def nrf52840(options: ChipOptions) -> Chip:
     array, uicr = FlashArray(flash), FlashArray(user)
     controller = Nvmc(array, uicr)
     array.changed = uicr.changed = core.bus.written
-    peripherals = Nrf52840Peripherals(core, controller, apb, ahb)
+    wiring = Wiring(core)
+    wiring.place(controller, apb, ahb)
     protection = _Protection(user)
     core.reset_hooks.append(protection.load)
-    uarts = peripherals.uarts
+    uarts = wiring.uarts
     if options.boot is not None:
         core.reset_hooks.append(uarts[0].listen)
     return Chip(
@@ -103,7 +104,7 @@ def nrf52840(options: ChipOptions) -> Chip:
         core,
         controller,
         {"UARTE0": uarts[0], "UART0": uarts[0], "UARTE1": uarts[1]},
-        peripherals.pins,
+        wiring.pins,
         "P0.13",
         protection,
         "UARTE0",

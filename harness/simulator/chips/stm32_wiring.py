@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.errors import InfrastructureError
 from harness.simulator.bus import Device, Window
+from harness.simulator.chips.chip import ABSENT, MODELLED
 from harness.simulator.core import Core
 from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.dma_request import DmaRequest
@@ -16,9 +17,6 @@ from harness.simulator.peripherals.plain_registers import PlainRegisters
 from harness.simulator.peripherals.slow_clock import SlowClock
 from harness.simulator.peripherals.stm32_rcc import Rcc, RccDesign
 from harness.simulator.peripherals.uart import Uart
-
-MODELLED, IDLE, ABSENT = "modelled", "idle", "absent"
-"""What a block is: it works; it answers as if nothing were connected; its registers only store."""
 
 
 @dataclass(frozen=True)

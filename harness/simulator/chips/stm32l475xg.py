@@ -4,9 +4,9 @@ from functools import partial
 
 from harness.simulator.bus import Memory, Window
 from harness.simulator.chips import stm32, stm32_dma_routes, stm32_parts
-from harness.simulator.chips.chip import Chip, ChipOptions
+from harness.simulator.chips.chip import IDLE, Chip, ChipOptions
 from harness.simulator.chips.stm32_parts import plain, spi, timer, usart_v2
-from harness.simulator.chips.stm32_wiring import IDLE, Block, Wiring
+from harness.simulator.chips.stm32_wiring import Block, Wiring
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
 from harness.simulator.core_types import CORTEX_M4F

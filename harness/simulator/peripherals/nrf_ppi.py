@@ -37,7 +37,7 @@ FIXED: Mapping[int, tuple[int, int]] = {
 
 
 class NrfPpi:
-    """The interconnect; `connect` tells it where the peripherals are."""
+    """The interconnect of the peripherals that `connect` adds."""
 
     def __init__(self) -> None:
         self._peripherals: dict[int, NrfPeripheral] = {}

@@ -102,9 +102,8 @@ CASE(escalation, imprecise_fault_waits) {
     pended = SHCSR >> 14 & 1;
     show("faults", fault.count);
     show("pended", pended);
+    SHCSR &= ~(1u << 14);
     set_primask(0);
-    if (pended)
-        SHCSR &= ~(1u << 14);
 }
 
 static volatile uint32_t cfsr_within;

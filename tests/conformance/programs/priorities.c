@@ -37,7 +37,7 @@ CASE(priorities, bits_of_an_interrupt) {
 CASE(priorities, bits_of_a_system_handler) {
     for (uint32_t exception = MEM_MANAGE; exception < FIRST_INTERRUPT; exception++)
         SHPR(exception) = 0xFF;
-    show("shpr1", REGISTER(0xE000ED18));
+    show("shpr1", REGISTER(0xE000ED18) & 0xFFFFFF);
     show("shpr2", REGISTER(0xE000ED1C));
     show("shpr3", REGISTER(0xE000ED20));
 }

@@ -143,9 +143,8 @@ CASE(unaligned, store_is_not_done) {
     show("words", words[1]);
 }
 
-/* The trap holds for the access that follows the write at once: CCR is in the SCS, which is
- * Strongly-ordered, and the access is behind a DSB in the same block of code. */
-INSTRUCTION_BETWEEN(do_trap_at_once, "ldr r2, =0xE000ED14\nstr r1, [r2]\ndsb", "ldr r0, [r0]",
+/* The trap holds for the access right behind the barriers: A3.7.3. */
+INSTRUCTION_BETWEEN(do_trap_at_once, "ldr r2, =0xE000ED14\nstr r1, [r2]\ndsb\nisb", "ldr r0, [r0]",
                     "bx lr\n.ltorg");
 
 CASE(unaligned, trap_holds_at_once) {
