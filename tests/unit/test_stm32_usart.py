@@ -7,6 +7,7 @@ import pytest
 from harness.simulator.bus import Bus
 from harness.simulator.peripherals.dma_request import DmaRequest
 from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
+from harness.simulator.peripherals.uart import QUEUE, Uarts
 from tests.support.assembly_bench import Bench
 
 RAM = 0x2000_0100
@@ -81,6 +82,32 @@ def test_version_2() -> None:
     assert usart.read(0x1C) == 0x600080
     usart.write(0x28, ord("x"))
     assert wire.sent == b"x"
+
+
+def test_a_flush_discards_one_byte_those_behind_it_are_still_on_the_line() -> None:
+    usart = UsartV2(Wire().drive)
+    usart.write(0x00, 3 << 2 | 1)
+    usart.receive(b"ab")
+    usart.write(0x18, 1 << 3)
+    assert usart.read(0x24) == ord("b")
+    usart.write(0x18, 1 << 3)
+    assert usart.read(0x24) == 0
+
+
+def test_a_uart_that_nobody_reads_holds_no_other_one_up() -> None:
+    """As a firmware that listens on all UARTs of its board, and answers on one."""
+    usarts = [UsartV2(Wire().drive) for _ in range(3)]
+    for usart in usarts[:2]:
+        usart.write(0x00, 3 << 2 | 1)
+    line = Uarts(usarts)
+    for _ in range(8):
+        line.receive(bytes(QUEUE))
+        while usarts[0].read(0x1C) & 1 << 5:
+            usarts[0].read(0x24)
+    assert line.waiting == 0
+    assert QUEUE < usarts[1].waiting < 8 * QUEUE
+    line.receive(bytes(QUEUE))
+    assert line.waiting == QUEUE
 
 
 def test_version_2_clears_idle_through_icr() -> None:
