@@ -39,6 +39,12 @@ class Stacking:
         self._bus = bus
         self._mpu = mpu
 
+    @staticmethod
+    def check_limit(address: int, limit: int) -> None:
+        """Raise `StackError` if a frame at `address` passes the limit of the stack."""
+        if address < limit:
+            raise StackError(nvic.USAGE_FAULT, fault_status.STKOF)
+
     def push(self, address: int, words: Sequence[int], access: Access) -> None:
         """Write a frame; raise `StackError` if the MPU or memory refuses it."""
         if self._is_denied(address, len(words), access, write=True):

@@ -189,6 +189,14 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "FREEFORM_OUTPUT 1"),
         "EI_CLASSIFIER_FREEFORM_OUTPUT: the impulse has free-form outputs",
     ),
+    "another engine": (
+        lambda at: edit_all(
+            at / METADATA,
+            ("#define EI_CLASSIFIER_TFLITE 2", "#define EI_CLASSIFIER_AKIDA 9"),
+            ("ENGINE EI_CLASSIFIER_TFLITE", "ENGINE EI_CLASSIFIER_AKIDA"),
+        ),
+        "EI_CLASSIFIER_INFERENCING_ENGINE: the network runs on AKIDA, not on a Cortex-M",
+    ),
     "nothing to answer": (
         lambda at: edit_all(
             at / METADATA,
