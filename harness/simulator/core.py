@@ -148,7 +148,7 @@ class Core:
             if not self.debug.control & halting_debug.C_MASKINTS:
                 self._exceptions.take_due()
             self.executor.pass_breakpoint()
-            self._handle(self.executor.step())
+            self._handle(self.executor.single_step())
             if self._reset_wanted:
                 self._reset()
             self.sleeping = False
@@ -265,7 +265,7 @@ class Core:
 
     def _step_for_monitor(self) -> None:
         """Execute one instruction, then take DebugMonitor: DEMCR.MON_STEP (C1.6.5)."""
-        self._handle(self.executor.step())
+        self._handle(self.executor.single_step())
         self.debug.dfsr |= halting_debug.DFSR_HALTED
         self.nvic.pend(nvic.DEBUG_MONITOR)
 

@@ -21,6 +21,7 @@ from typing import Any
 from unicorn import unicorn_const
 
 from harness.errors import InfrastructureError
+from harness.simulator import it_walk
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus, BusError
@@ -59,13 +60,15 @@ class Executor:
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
+        self.undefined = kind.undefined
         self._blocks = Blocks(bus, kind.undefined)
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = 0  # instructions
         self.permissions = Permissions(self.emulator, self.interrupt)
-        self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint)
+        self._at_it_block = False
+        self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint, self._on_guard)
         self.watchpoints = Watchpoints(
             self.emulator, lambda address: bool(self._it_state(address)), portable=portable
         )
@@ -106,7 +109,15 @@ class Executor:
         self.counter.state.limit = min(limit, NEVER)
         if not ready():
             return Stop(Reason.LIMIT)
-        return self._start(0)
+        if not it_walk.state(self.registers):
+            stop = self._start(0)
+            if not self._at_it_block or stop.reason is not Reason.LIMIT:
+                return stop
+        return it_walk.walk(self, self._breakpoints.halts)
+
+    def single_step(self) -> Stop:
+        """Execute one instruction, also if it is an IT or in an IT block."""
+        return it_walk.single_step(self)
 
     def step(self, instructions: int = 1) -> Stop:
         """Execute `instructions`; an IT and its conditional instructions are executed as one."""
@@ -202,6 +213,7 @@ class Executor:
         self._stop = Stop(Reason.LIMIT)
         self._denials.stop = self.violations.aborts.stop = None
         self.counter.state.block = 0
+        self._at_it_block = False
         error = self._emulate(count)
         while self._denials.checks.retranslate():
             error = self._emulate(count)
@@ -285,7 +297,8 @@ class Executor:
         block = self._blocks.scan(address, size)
         if block is None:
             return 0, False, False
-        if self._denials.checks.require(address, size, block.operands):
+        again = self._breakpoints.guard(block)
+        if self._denials.checks.require(address, size, block.operands, again=again):
             return block.count, False, True
         if not self._is_special(block):
             return block.count, True, False
@@ -314,6 +327,10 @@ class Executor:
 
     def _on_breakpoint(self) -> None:
         self._stop = Stop(Reason.BREAKPOINT)
+        self.emulator.stop()
+
+    def _on_guard(self) -> None:
+        self._at_it_block = True
         self.emulator.stop()
 
     def _it_state(self, address: int) -> int:
