@@ -8,6 +8,7 @@ PROGRAMS = Path(__file__).parent / "programs"
 COMPILER = "arm-none-eabi-gcc"
 _MARK = b"skipped:".ljust(12, b"\0")
 _SIZE = 64  # bytes
+_RESUMPTION, _RESUMES = 0x2001_BFF0, 0x5AFE_C0DE
 _SHARED = ("framework.c",)
 _ALONE = ("lockup.c",)
 _FLAGS = (
@@ -41,6 +42,14 @@ def without(elf: Path, skipped: Iterable[int]) -> Path:
     copy = elf.with_name(f"{elf.stem}-some.elf")
     copy.write_bytes(data)
     return copy
+
+
+def resumption(case: int) -> dict[int, int]:
+    """Return the words by address that make the device go on with this case after a reset.
+
+    memory.ld has the address of `resumption`, framework.c the mark.
+    """
+    return {_RESUMPTION: _RESUMES, _RESUMPTION + 4: case}
 
 
 def _compile(sources: list[str], elf: Path) -> None:

@@ -15,6 +15,7 @@ from pyocd.flash.file_programmer import FileProgrammer
 
 from harness.board.renode import machine
 from harness.board.renode.installation import find_renode
+from harness.board.renode.monitor import Monitor
 from harness.board.renode.renode_process import RenodeProcess
 from harness.elf import Elf
 from harness.simulator.board_process import VirtualBoard
@@ -22,6 +23,7 @@ from harness.support.owned_process import OwnedProcess
 from harness.target.find_target import load_target
 from harness.target.qemu_program import find_qemu, qemu_version
 from harness.target.target_file import Renode
+from tests.conformance.build import resumption
 from tests.support.models import ROOT
 from tests.support.pyocd_sessions import session
 
@@ -40,10 +42,15 @@ def comes_back(shown: str) -> bool:
 
 @dataclass(frozen=True)
 class Line:
-    """The device's serial line: a descriptor, and why the device says no more; empty if it may."""
+    """The device's serial line: a descriptor, and why the device says no more; empty if it may.
+
+    `resume` resets the device, which goes on with the case of this number. Without it, the emulator
+    must start again.
+    """
 
     descriptor: int
     why_silent: Callable[[], str]
+    resume: Callable[[int], None] | None = None
 
     def send(self, data: bytes) -> None:
         """Send `data` to the device."""
@@ -121,11 +128,29 @@ def _renode(elf: Path, scratch: Path) -> Iterator[Line]:
         line = machine.connect(process.monitor, target, target.board, process.scratch)
         machine.load(process.monitor, target, target.board, Elf(elf))
         process.monitor.command("start")
-        yield Line(line, lambda: _STOPPED if _ABORT in log.read_bytes() else "")
+        yield _renode_line(line, process.monitor, log)
     finally:
         if line is not None:
             os.close(line)
         process.close()
+
+
+def _renode_line(descriptor: int, monitor: Monitor, log: Path) -> Line:
+    begins = 0  # in the log, where the device was reset last
+
+    def why_silent() -> str:
+        return _STOPPED if _ABORT in log.read_bytes()[begins:] else ""
+
+    def resume(case: int) -> None:
+        nonlocal begins
+        monitor.command("pause")
+        begins = log.stat().st_size
+        monitor.command("machine Reset")
+        for address, word in resumption(case).items():
+            monitor.command(f"sysbus WriteDoubleWord {address:#x} {word:#x}")
+        monitor.command("start")
+
+    return Line(descriptor, why_silent, resume)
 
 
 @dataclass(frozen=True)

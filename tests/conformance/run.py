@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tests.conformance.build import build_cases, build_lockup, without
-from tests.conformance.emulators import Emulator
+from tests.conformance.emulators import Emulator, Line
 from tests.conformance.expectations import cases
 
 _READY = "ready"
@@ -40,20 +40,29 @@ def _run(emulator: Emulator, elf: Path, scratch: Path, seen: dict[str, str]) -> 
 
     Raises `RuntimeError` if a case runs twice, for another one has gone astray, or if none runs.
     """
-    last = ""
     with emulator.start(elf, scratch) as line:
-        for text in line.lines():
-            if text == _READY:
-                line.send(_GO)
-                continue
-            if text == _END:
-                return True
-            name, _, shown = text.partition(" ")
-            if not name and last:  # it has stopped behind the last case, before the next began
-                seen[last] += f" {shown}"
-            elif not name or name in seen:
-                raise RuntimeError(f"{emulator.name} shows {text!r} after {list(seen)[-1:]}")
-            else:
-                seen[name] = shown
-            last = name
+        while not _read(line, emulator.name, seen):
+            if line.resume is None:
+                return False
+            line.resume(list(cases()).index(list(seen)[-1]) + 1)
+    return True
+
+
+def _read(line: Line, emulator: str, seen: dict[str, str]) -> bool:
+    """Add what cases show to `seen`; return whether the last one came back."""
+    last = ""
+    for text in line.lines():
+        if text == _READY:
+            line.send(_GO)
+            continue
+        if text == _END:
+            return True
+        name, _, shown = text.partition(" ")
+        if not name and last:  # it has stopped behind the last case, before the next began
+            seen[last] += f" {shown}"
+        elif not name or name in seen:
+            raise RuntimeError(f"{emulator} shows {text!r} after {list(seen)[-1:]}")
+        else:
+            seen[name] = shown
+        last = name
     return False
