@@ -1,13 +1,13 @@
 """Runs the conformance programs and writes what they show into docs/cores.md.
 
-`python -m docs.generate.conformance` runs them on the emulators that this machine has. What an
-emulator shows that is not here stays as it was.
+`python -m docs.generate.conformance [EMULATOR ...]` runs them on the emulators that this machine
+has. What another one shows stays as it was.
 """
 
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from docs.generate.harness_objects import REPOSITORY
@@ -19,6 +19,7 @@ from tests.conformance.results import Results, read_results, results_of, write_r
 from tests.conformance.run import observe
 
 PAGE = REPOSITORY / "docs" / "cores.md"
+_TITLES = {"simulator": "the simulator"}
 _BLOCK = re.compile(r"(?<=<!-- conformance -->\n).*?(?=<!-- end conformance -->)", re.DOTALL)
 
 
@@ -63,9 +64,7 @@ def _deviations(name: str, expected: Mapping[str, Case], results: Results) -> st
     wrong = {
         case: shown for case, shown in results.deviations.items() if expected[case].deviates(shown)
     }
-    title = f"### {results.version}: what differs\n"
-    if name == "simulator":
-        title = f"### The simulator ({results.version}): what differs\n"
+    title = f"### Where {_TITLES.get(name, name)} differs\n\n*{results.version}*\n"
     if not wrong:
         return f"{title}\nNothing.\n"
     rows = [
@@ -75,9 +74,10 @@ def _deviations(name: str, expected: Mapping[str, Case], results: Results) -> st
     return f"{title}\n{table(['case', 'manual', 'expected', 'shown'], rows)}"
 
 
-def _run() -> None:
+def _run(names: Sequence[str]) -> None:
     results = read_results()
-    for name, emulator in EMULATORS.items():
+    for name in names or EMULATORS:
+        emulator = EMULATORS[name]
         try:
             version = emulator.version()
         except InfrastructureError as error:
@@ -94,4 +94,4 @@ def _run() -> None:
 
 
 if __name__ == "__main__":
-    _run()
+    _run(sys.argv[1:])

@@ -23,6 +23,7 @@ _ACKNOWLEDGED = b"+"
 _STOP = b"\x03"
 _REGISTERS = struct.Struct("<16I 100x I")
 _TOKEN = re.compile(rb"[^+$-]*([+-]|\$[^#]*#..)", re.DOTALL)
+_PC = 15
 _STOP_REPLIES = (b"T", b"S")  # the first letter of a stop reply
 
 
@@ -89,6 +90,30 @@ class Gdbstub:
         (reply,) = self._halted(b"g")
         return _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))
 
+    def wait(self) -> None:
+        """Wait until a machine that does not run yet is set up; raises as `write`."""
+        self._channel.write(encode(b"?") + _ACKNOWLEDGED, _DEADLINE)
+        self._acknowledgement()
+        self._packet("to a request")
+
+    def first_access(self, address: int, patience: float) -> int:
+        """Start a machine that does not run yet, and return the PC of its first access there.
+
+        Raises `InfrastructureError` if there is none within `patience` seconds.
+        """
+        watch = encode(b"Z4,%x,1" % address) + _ACKNOWLEDGED
+        self._channel.write(watch + encode(b"c"), _DEADLINE)  # a byte behind it is a stop
+        self._acknowledgement()
+        if self._packet("to a watchpoint") != b"OK":
+            raise self._error("refused a watchpoint")
+        self._acknowledgement()
+        self._packet("to a watchpoint", patience)
+        self._channel.write(_ACKNOWLEDGED + encode(b"g") + _ACKNOWLEDGED, _DEADLINE)
+        self._acknowledgement()
+        reply = self._packet("to a request")
+        pc: int = _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))[_PC]
+        return pc
+
     def _halted(self, *requests: bytes) -> list[bytes]:
         """Halt the machine, make `requests`, and let it go; return the replies.
 
@@ -126,22 +151,23 @@ class Gdbstub:
         if token != _ACKNOWLEDGED:
             raise self._error(f"answered a packet with {_shown(token)} instead of +")
 
-    def _packet(self, request: str) -> bytes:
+    def _packet(self, request: str, deadline: float | None = None) -> bytes:
         """Return the payload of the next packet."""
-        token = self._next_token(request)
+        token = self._next_token(request, deadline)
         payload = decode(token)
         if payload is None:
             raise self._error(f"sent an invalid packet: {_shown(token)}")
         return payload
 
-    def _next_token(self, request: str) -> bytes:
+    def _next_token(self, request: str, deadline: float | None = None) -> bytes:
         """Return the next acknowledgement or packet; other bytes are dropped."""
-        end = self._channel.device_time + _DEADLINE
+        deadline = deadline or _DEADLINE
+        end = self._channel.device_time + deadline
         while not (token := _TOKEN.match(self._received)):
             remaining = end - self._channel.device_time
             if remaining <= 0:
                 raise self._error(
-                    f"did not answer {request} within {_DEADLINE:g} s",
+                    f"did not answer {request} within {deadline:g} s",
                     "does QEMU hang? Look at its log",
                 )
             self._received += self._channel.read(min(remaining, _SLICE))

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.board.board import log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import whereabouts
+from harness.board.qemu_log import OPTIONS, QemuLog, Refused
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError, InputError
@@ -16,6 +17,7 @@ from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.carrier import Carrier
 from harness.link.channel import Channel, LineClosedError
+from harness.link.device_errors import DeviceFaultError
 from harness.support.owned_process import OwnedProcess
 from harness.support.process_activity import Activity, ProcessTree
 from harness.target.qemu_program import QEMU, find_qemu, qemu_version
@@ -24,6 +26,7 @@ from harness.target.target_file import Qemu, Target
 _END_DEADLINE = 5.0  # seconds for QEMU to end after it has closed its lines
 _END_PATIENCE = 0.2  # seconds between the end of the line and that of the process
 _SIGNALS = 128  # exit codes above this are signals
+_FIND_PATIENCE = 5.0  # seconds for an access in the start-up to come again
 _LINES = ("serial", "gdb")
 _LOG_LINES = 10
 _WITHOUT_SECURITY = ("cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # Armv7-M, with a VTOR
@@ -46,7 +49,8 @@ class QemuBoard:
         self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
         self._activity: Callable[[], Activity | None] = lambda: None
-        self._elf: Elf | None = None
+        self._image: Image | None = None
+        self._accesses: QemuLog | None = None
 
     @property
     def version(self) -> str:
@@ -56,20 +60,12 @@ class QemuBoard:
     def start(self, image: Image) -> Carrier:
         """Start the machine with `image` in its flash."""
         self.stop()
-        self._elf = image.elf
-        with ExitStack() as handed_over:
-            # Connected sockets have no path that could be too long, stay behind, or be opened by
-            # others, and no byte that the firmware sends at start is lost.
-            theirs = {}
-            for name in _LINES:
-                self._connections[name], other = socket.socketpair()
-                theirs[name] = handed_over.enter_context(other).fileno()
-            with self._log.open("wb") as log:
-                command = self._command(image, theirs)
-                self._process = OwnedProcess(command, log, descriptors=[*theirs.values()])
-                self._activity = ProcessTree(self._process.pid).activity
+        self._image = image
+        self._open(image, self._log)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
         try:
+            self._gdbstub.wait()
+            self._accesses = QemuLog(self._log)
             if image.stack:
                 self._gdbstub.write(image.stack.start, paint(image.stack))
             else:
@@ -101,7 +97,22 @@ class QemuBoard:
         self.stop()
 
     def check(self) -> None:
-        """Do nothing: when QEMU ends, its socket closes, which the channel reports at once."""
+        """Raise `DeviceFaultError` if the firmware did what faults on a chip, and went on.
+
+        When QEMU ends, its socket closes, which the channel reports at once.
+        """
+        if self._accesses is None or self._qemu.unmapped == "ignore":
+            return
+        access = self._accesses.refused()
+        if access is None:
+            return
+        raise DeviceFaultError(
+            f"{access}, where the machine has neither memory nor a peripheral{self._by(access)}: a "
+            "chip takes a fault there, this machine of QEMU may not",
+            where=self._target.name,
+            remedy="correct the firmware. If it looks for memory or peripherals in this way, allow "
+            'such accesses in the target file: board.unmapped = "ignore"',
+        )
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`, through the gdbstub."""
@@ -112,7 +123,9 @@ class QemuBoard:
         self._started().write(address, data)
 
     def bracket(self, count: int = 1) -> None:
-        """Return None: QEMU does not report a count."""
+        """Check the last inferences, and return None: QEMU does not report a count."""
+        del count
+        self.check()
 
     def diagnosis(self) -> str:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
@@ -138,15 +151,50 @@ class QemuBoard:
 
     def _whereabouts(self) -> str:
         """Return where the core is; empty if the gdbstub no longer answers."""
-        if self._gdbstub is None or self._elf is None:
+        if self._gdbstub is None or self._image is None:
             return ""
         try:
             *_, msp, lr, pc, xpsr = self._gdbstub.registers()  # in a handler, r13 is MSP
             registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
-            location = whereabouts(registers, self._gdbstub.read, self._elf.locate)
+            location = whereabouts(registers, self._gdbstub.read, self._image.elf.locate)
         except InfrastructureError:
             return ""
         return f"the core was {location}"
+
+    def _by(self, access: Refused) -> str:
+        """Return which code made `access`: it comes again when the image starts again.
+
+        Empty if it does not come: then it is not part of the start-up.
+        """
+        if self._image is None:
+            return ""
+        locate = self._image.elf.locate
+        self.stop()
+        self._open(self._image, self._log.with_suffix(".again.log"))
+        try:
+            gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
+            pc = gdbstub.first_access(access.address, _FIND_PATIENCE)
+        except InfrastructureError:
+            return ""
+        finally:
+            self.stop()
+        return f", by {locate(pc)}"
+
+    def _open(self, image: Image, log_file: Path) -> None:
+        """Start QEMU's process, with a socket for each line.
+
+        Connected sockets have no path that could be too long, stay behind, or be opened by others,
+        and no byte that the firmware sends at start is lost.
+        """
+        with ExitStack() as handed_over:
+            theirs = {}
+            for name in _LINES:
+                self._connections[name], other = socket.socketpair()
+                theirs[name] = handed_over.enter_context(other).fileno()
+            with log_file.open("wb") as log:
+                command = self._command(image, theirs)
+                self._process = OwnedProcess(command, log, descriptors=[*theirs.values()])
+                self._activity = ProcessTree(self._process.pid).activity
 
     def _log_excerpt(self) -> str:
         """Return QEMU's fatal error and the lines after it, or else the last lines of its log."""
@@ -189,6 +237,7 @@ class QemuBoard:
             *self._vectors(image.elf),
             *("-icount", f"shift={self._qemu.icount_shift}"),
             *lines,
+            *OPTIONS,
             "-S",  # stay halted until the gdbstub starts it
             *("-display", "none"),
             *("-monitor", "none"),

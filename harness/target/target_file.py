@@ -126,6 +126,10 @@ class Qemu(Section, frozen=True, tag_field="kind", tag="qemu"):
     """Name of the machine in qemu-system-arm."""
     icount_shift: Annotated[int, msgspec.Meta(ge=0, le=MAX_ICOUNT_SHIFT)] = 0
     """An instruction takes 2^`icount_shift` ns of the time in the machine."""
+    unmapped: Literal["fault", "ignore"] = "fault"
+    """What an access to an address with neither memory nor a peripheral does: `"fault"` ends the
+    run, as on a chip. `"ignore"` is for firmware that looks for memory or peripherals in this way.
+    """
 
     def instruction_ticks(self, hz: int) -> Fraction:
         """Return the ticks per instruction of a counter at `hz`."""

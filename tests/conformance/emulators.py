@@ -27,7 +27,7 @@ from tests.support.pyocd_sessions import session
 
 _PATIENCE = 5.0  # seconds without a character; a case takes milliseconds
 _LOOK = 0.3  # seconds between two looks at a silent emulator
-_LATE = 1.0  # seconds that a character takes at most once the device has sent it
+_LATE = 4.0  # seconds that a character takes at most once the device has sent it
 _CHUNK = 1 << 12
 _LOCKED, _STOPPED, _ENDS, _HANGS = _WHYS = ("locks up", "stops the core", "ends", "hangs")
 _ABORT = b"CPU abort"  # in Renode's log
@@ -57,6 +57,7 @@ class Line:
             if select.select([self.descriptor], [], [], _LOOK)[0]:
                 data = self._read()
                 if not data:
+                    time.sleep(_LATE)  # for the emulator to end
                     break
                 *whole, text = (text + data.replace(b"\r", b"")).split(b"\n")
                 for line in whole:

@@ -45,12 +45,10 @@ def test_the_page_shows_the_results() -> None:
     assert shown_block() == block(read_results()), REMEDY
 
 
-def test_the_simulator_has_no_deviation_of_the_core() -> None:
-    chip = {"memory"}
-    wrong = [
-        name for name in read_results()["simulator"].deviations if cases()[name].program not in chip
-    ]
-    assert wrong == []
+def test_the_simulator_has_no_deviation() -> None:
+    """But one: Unicorn keeps the low bits that a program writes to the stack pointer."""
+    deviations = set(read_results()["simulator"].deviations)
+    assert deviations <= {"instructions.stack_pointer_is_aligned"}
 
 
 def test_every_program_has_cases() -> None:
