@@ -71,7 +71,6 @@ class Export:
     threshold: float
     network_inputs: int
     compiled: bool
-    quantized: bool
     impulses: int
     slices: int
     continuous: bool
@@ -235,7 +234,6 @@ def read_export(folder: Path) -> Export:
         threshold=metadata.number("THRESHOLD", 0.0),
         network_inputs=metadata.count("NN_INPUT_FRAME_SIZE"),
         compiled=metadata.integer("COMPILED", 0) == 1,
-        quantized=metadata.integer("QUANTIZATION_ENABLED", 0) == 1,
         impulses=variables.impulses,
         slices=metadata.count("SLICES_PER_MODEL_WINDOW", default=1),
         continuous=False,
