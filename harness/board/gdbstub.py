@@ -111,7 +111,8 @@ class Gdbstub:
         self._channel.write(_ACKNOWLEDGED + encode(b"g") + _ACKNOWLEDGED, _DEADLINE)
         self._acknowledgement()
         reply = self._packet("to a request")
-        return _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))[_PC]
+        pc: int = _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))[_PC]
+        return pc
 
     def _halted(self, *requests: bytes) -> list[bytes]:
         """Halt the machine, make `requests`, and let it go; return the replies.

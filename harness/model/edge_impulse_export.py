@@ -150,7 +150,7 @@ class Export:
         if self.image:
             return "pixels of an image"
         if self.continuous:
-            return f"a slice, {self.slices} of which are a window; {self.frequency:g} per second"
+            return f"one of {self.slices} slices of a window, {self.frequency:g} per second"
         return f"{self.samples:,} samples of {self.axes} values, {self.frequency:g} per second"
 
     @property

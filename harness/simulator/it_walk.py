@@ -14,6 +14,7 @@ from harness.simulator.it_repair import IT_STATE
 from harness.simulator.registers import XPSR, XPSR_ALL, Registers
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb import is_wide, it_length
+from harness.simulator.undefined_encodings import Undefined
 
 _FLAGS = 0xF000_0000  # N, Z, C, V
 _BREAKPOINT = 0xBE  # BKPT ignores the condition
@@ -28,6 +29,7 @@ class Machine(Protocol):
     bus: Bus
     registers: Registers
     counter: InstructionCounter
+    undefined: Undefined
 
     def step(self) -> Stop:
         """Execute the instruction at `pc`, which is not in an IT block."""
@@ -49,7 +51,7 @@ def single_step(machine: Machine) -> Stop:
     before = state(machine.registers)
     if before:
         return _step_within(machine, code, before)
-    if not it_length(code):
+    if not it_length(code) or machine.undefined(code, None):
         return machine.step()
     _skip(machine, 2, code & 0xFF)
     return Stop(Reason.LIMIT)

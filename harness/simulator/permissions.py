@@ -9,7 +9,7 @@ from harness.simulator.emulator import Emulator
 from harness.simulator.stops import Reason, Stop
 
 _FETCH_ABORT, _DATA_ABORT = 3, 4  # QEMU's exceptions
-_FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # of a fault status in the short format
+_FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # a fault status in the short format
 
 
 class Permissions:

@@ -26,7 +26,7 @@ class StackError(Exception):
 
 
 class Access(NamedTuple):
-    """Who accesses the stack: whether it is privileged, and whether its priority is negative."""
+    """An access to the stack: whether it is privileged, and whether its priority is negative."""
 
     privileged: bool
     negative: bool

@@ -38,8 +38,9 @@ def observe(
 def _run(emulator: Emulator, elf: Path, scratch: Path, seen: dict[str, str]) -> bool:
     """Add what cases show to `seen`; return whether the last one came back.
 
-    Raises `RuntimeError` if a case runs twice: another one has gone astray.
+    Raises `RuntimeError` if a case runs twice, for another one has gone astray, or if none runs.
     """
+    last = ""
     with emulator.start(elf, scratch) as line:
         for text in line.lines():
             if text == _READY:
@@ -48,7 +49,11 @@ def _run(emulator: Emulator, elf: Path, scratch: Path, seen: dict[str, str]) -> 
             if text == _END:
                 return True
             name, _, shown = text.partition(" ")
-            if not name or name in seen:
+            if not name and last:  # it has stopped behind the last case, before the next began
+                seen[last] += f" {shown}"
+            elif not name or name in seen:
                 raise RuntimeError(f"{emulator.name} shows {text!r} after {list(seen)[-1:]}")
-            seen[name] = shown
+            else:
+                seen[name] = shown
+            last = name
     return False

@@ -561,7 +561,7 @@ def test_slices_follow_one_another_within_a_sample(export: Path, workspace: Work
     model = load_model(folder)
     assert model.export is not None
     assert model.export.facts()[2] == (
-        "  input   3 raw features: a slice, 2 of which are a window; 8000 per second"
+        "  input   3 raw features: one of 2 slices of a window, 8000 per second"
     )
     assert model.vectors.recordings is not None
     assert model.vectors.recordings.tolist() == [0, 0, 1, 1, 2, 2]

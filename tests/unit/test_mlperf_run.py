@@ -216,6 +216,22 @@ def test_another_build_ends_the_run(
         run_double(double, emulator, model, image, tmp_path, QUICK)
 
 
+def test_what_the_board_knows_at_the_end_ends_the_run(
+    emulator: Target,
+    model: Model,
+    image: Image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check(_: DoubleBoard) -> None:
+        raise InfrastructureError("a read of 4 bytes at 0x30000000")
+
+    monkeypatch.setattr(DoubleBoard, "check", check)
+    double = Double(right_answers(model), model="digits")
+    with pytest.raises(InfrastructureError, match="0x30000000"):
+        run_double(double, emulator, model, image, tmp_path, QUICK)
+
+
 def test_a_clock_that_is_not_the_hosts_ends_the_run(
     desk: Target, model: Model, image: Image, tmp_path: Path
 ) -> None:

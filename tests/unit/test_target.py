@@ -30,7 +30,7 @@ INVALID = {
     "invalid_board_key_of_another_kind": (
         "board",
         "unknown key `frequency`",
-        "known: icount_shift, kind, machine",
+        "known: icount_shift, kind, machine, unmapped",
     ),
     "invalid_board_kind_missing": ("board", "the key `kind` is missing", ""),
     "invalid_board_kind_unknown": ("board.kind", "unknown value 'qmeu'", "did you mean qemu?"),

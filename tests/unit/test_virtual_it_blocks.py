@@ -190,3 +190,12 @@ def test_an_interrupt_between_two_steps(tmp_path: Path) -> None:
             core.nvic.pend(16)
         resume(bench)
         assert [read(R[number]) for number in (4, 5, 6, 7)] == [5, 1, 6, 7]
+
+
+def test_a_step_at_an_it_that_the_core_does_not_have(tmp_path: Path) -> None:
+    """Armv6-M has no IT: the step ends in the HardFault handler."""
+    source = "start: bkpt #0\n .hword 0xBF08\n nop\n bkpt #1\n handler: b ."
+    with running(tmp_path, source, {3: "handler"}, chip="kw41z4") as bench:
+        place = skip(bench)
+        bench.core.step()
+        assert bench.core.executor.pc == place + 6

@@ -107,6 +107,7 @@ class MlperfDut(BoardUnderTest):
             answers = accuracy(client, map(self._payload, range(len(vectors))), printed, step)
         after = len(client.transcript)
         windows, metered = self._windows()
+        self.board.check()  # an emulator may know of an access that faults on a chip
         return MlperfRun(
             target=self.target,
             model=self.model,
