@@ -47,7 +47,8 @@ static EI_IMPULSE_ERROR classify(ei_impulse_result_t *result) {
 }
 
 /* Before 2022, an SDK has no times in microseconds, and before 2023 no count of boxes. */
-template <typename T> static auto dsp_time(const T &timing, int) -> decltype((uint32_t)timing.dsp_us) {
+template <typename T>
+static auto dsp_time(const T &timing, int) -> decltype((uint32_t)timing.dsp_us) {
     return (uint32_t)timing.dsp_us;
 }
 

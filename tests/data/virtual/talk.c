@@ -49,7 +49,7 @@ static void put(uint32_t byte) {
 
 #if defined(STM32F4)
 static void uart_init(void) {
-    REGISTER(0x40020400U) = 1U; /* GPIOB_MODER: PB0 is an output */
+    REGISTER(0x40020400U) = 1U;                             /* GPIOB_MODER: PB0 is an output */
     REGISTER(USART + 0x0CU) = 1U << 13 | 1U << 5 | 3U << 2; /* CR1: UE, RXNEIE, TE, RE */
 }
 static void uart_write(uint8_t byte) {
@@ -64,7 +64,7 @@ static void uart_interrupt(void) {
 }
 #elif defined(STM32L4)
 static void uart_init(void) {
-    REGISTER(0x48000400U) = 1U; /* GPIOB_MODER: PB0 is an output */
+    REGISTER(0x48000400U) = 1U;               /* GPIOB_MODER: PB0 is an output */
     REGISTER(USART) = 1U << 5 | 3U << 2 | 1U; /* CR1: RXNEIE, TE, RE, UE */
 }
 static void uart_write(uint8_t byte) {
