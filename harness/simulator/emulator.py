@@ -5,9 +5,9 @@ The Python binding loads the library; it is also used where speed does not matte
 
 import ctypes
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any
 
+import unicorn.unicorn
 from unicorn import unicorn_const
 from unicorn.unicorn_py3.arch.arm import UcAArch32
 from unicorn.unicorn_py3.unicorn import uclib
@@ -197,7 +197,7 @@ class Emulator:
 
 
 def _check_version() -> None:
-    found = version("unicorn")
+    found = unicorn.unicorn.__version__
     if found != UNICORN:
         raise InfrastructureError(
             f"unicorn {found} is installed; the virtual boards need exactly {UNICORN}",
