@@ -31,21 +31,23 @@ class Bracket(NamedTuple):
 
     inferences: tuple[Executed, ...]
     """One entry for each of them."""
-    empty: int
-    """The instructions between the first two readings, around a call of an empty function."""
+    empty: int | None
+    """The instructions between the first two readings, around a call of an empty function; None if
+    the emulator cannot tell these readings apart."""
     remedy: str
     """How to make one tick of the counter one instruction."""
     tolerated: str
     """Accesses since the start that fault on a chip, if the target file allows them."""
 
-    def counted(self, index: int, *, overhead: bool) -> int:
+    def counted(self, index: int, *, overhead: int) -> int:
         """Return the instructions of an inference as the firmware has to count them.
 
         Interrupts of SysTick are left out. The firmware also leaves out an empty bracket if it
-        knows the `overhead`.
+        knows the `overhead`, which is not 0 then.
         """
         executed = self.inferences[index]
-        return executed.instructions - executed.in_interrupts - (self.empty if overhead else 0)
+        empty = overhead if self.empty is None else self.empty
+        return executed.instructions - executed.in_interrupts - (empty if overhead else 0)
 
 
 class Board(Protocol):

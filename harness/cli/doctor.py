@@ -28,6 +28,7 @@ from harness.report.json_documents.machine_documents import Check
 from harness.report.terminal_lines import print_line
 from harness.report.terminal_table import Column, TerminalTable, name_columns
 from harness.simulator.pyocd_probe import VirtualProbe
+from harness.simulator.runtime_folder import is_served
 from harness.support.plural import count_of
 from harness.target.find_target import find_target, list_targets, load_target
 from harness.target.qemu_program import check_machine, find_qemu, qemu_version
@@ -234,8 +235,14 @@ def _target(path: Path, compiler: Check, boards: Mapping[type, Check]) -> Check:
 
 
 def _ready(target: Target, compiler: Check, boards: Mapping[type, Check]) -> Check:
-    """Return whether a target can run: it needs a compiler, and the tools for its board."""
-    needs = compiler, boards[type(target.board)]
+    """Return whether a target can run: it needs a compiler, and the tools for its board.
+
+    A virtual board that is served under the name of the target stands for a real one.
+    """
+    kind = type(target.board)
+    if kind is Pyocd and is_served(target.name):
+        kind = Virtual
+    needs = compiler, boards[kind]
     missing = [need.subject for need in needs if not need.ok]
     if isinstance(target.board, Qemu) and not missing:
         try:

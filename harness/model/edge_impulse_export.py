@@ -32,6 +32,7 @@ __all__ = ["METADATA", "STAGES", "Export", "Kind", "is_export", "read_export"]
 _RUN = "classifier/ei_run_classifier.h"
 _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S"}
 _AUDIO = 1000.0  # Hz, the least frequency of audio
+_ENGINES = {2, 255}  # TensorFlow Lite, and none: only anomaly detection
 _BOX = 6  # values of a box: label, x, y, width, height, score
 _BOXES = 10  # that an SDK reports at least, if the metadata has no count
 
@@ -70,7 +71,6 @@ class Export:
     threshold: float
     network_inputs: int
     compiled: bool
-    quantized: bool
     impulses: int
     slices: int
     continuous: bool
@@ -149,7 +149,7 @@ class Export:
         if self.image:
             return "pixels of an image"
         if self.continuous:
-            return f"a slice, {self.slices} of which are a window; {self.frequency:g} per second"
+            return f"one of {self.slices} slices of a window, {self.frequency:g} per second"
         return f"{self.samples:,} samples of {self.axes} values, {self.frequency:g} per second"
 
     @property
@@ -204,21 +204,29 @@ def read_export(folder: Path) -> Export:
             "the impulse has free-form outputs, which have no meaning to compare",
             "give an impulse with labels, values, boxes or an anomaly score",
         )
+    if metadata.integer("INFERENCING_ENGINE") not in _ENGINES:
+        raise metadata.wrong(
+            "INFERENCING_ENGINE",
+            f"the network runs on {metadata.word('INFERENCING_ENGINE')}, not on a Cortex-M",
+            "deploy the project as a C++ library with TensorFlow Lite or the EON compiler",
+        )
     labels = metadata.count("LABEL_COUNT", 0)
     anomaly = metadata.integer("HAS_ANOMALY") != 0
     kind = _kind(metadata, labels)
     if kind == "anomaly" and not anomaly:
         raise metadata.wrong("LABEL_COUNT", "the impulse has neither labels nor an anomaly score")
+    samples = metadata.count("RAW_SAMPLE_COUNT")
+    pixels = metadata.integer("INPUT_WIDTH", 0) * metadata.integer("INPUT_HEIGHT", 0)
     return Export(
         path=folder.resolve(),
         project=metadata.text("PROJECT_NAME"),
         deployment=metadata.integer("PROJECT_DEPLOY_VERSION"),
         kind=kind,
         labels=variables.labels(labels) if labels else (),
-        samples=metadata.count("RAW_SAMPLE_COUNT"),
+        samples=samples,
         axes=metadata.count("RAW_SAMPLES_PER_FRAME"),
         frequency=metadata.number("FREQUENCY"),
-        image=metadata.integer("INPUT_WIDTH", 0) != 0,
+        image=pixels == samples,
         anomaly=anomaly and kind != "visual-anomaly",
         boxes=metadata.count("OBJECT_DETECTION_COUNT", default=_BOXES)
         if kind == "detection"
@@ -226,7 +234,6 @@ def read_export(folder: Path) -> Export:
         threshold=metadata.number("THRESHOLD", 0.0),
         network_inputs=metadata.count("NN_INPUT_FRAME_SIZE"),
         compiled=metadata.integer("COMPILED", 0) == 1,
-        quantized=metadata.integer("QUANTIZATION_ENABLED", 0) == 1,
         impulses=variables.impulses,
         slices=metadata.count("SLICES_PER_MODEL_WINDOW", default=1),
         continuous=False,

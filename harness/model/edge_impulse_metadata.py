@@ -43,6 +43,10 @@ class Metadata:
             raise self.wrong(name, "is not a string literal")
         return literal[1]
 
+    def word(self, name: str) -> str:
+        """Return the value of EI_CLASSIFIER_`name` as it is written, without a common prefix."""
+        return self._defined.get(f"EI_CLASSIFIER_{name}", "").removeprefix("EI_CLASSIFIER_")
+
     def number(self, name: str, default: float | None = None) -> float:
         """Return the number of EI_CLASSIFIER_`name`, which may be missing if it has a default."""
         value = self._value(name, None if default is None else str(default))

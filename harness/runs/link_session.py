@@ -235,7 +235,7 @@ class Session:
 
     def _executed(self, bracket: Bracket, index: int) -> int:
         """Return the instructions between two readings of the counter, as it counts them."""
-        return bracket.counted(index, overhead=self.welcome.counter_overhead > 0)
+        return bracket.counted(index, overhead=self.welcome.counter_overhead)
 
     def _corrected(self, result: Result, bracket: Bracket, index: int) -> Result:
         """Return `result` with its wrap-arounds, which the emulator knows from its own count.

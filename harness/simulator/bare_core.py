@@ -241,6 +241,8 @@ class BareCore:
         return self._checks.require(address, size, code.operands)
 
     def _on_unsuitable(self, address: int, operand: Operand) -> None:
+        if operand.to_stack:
+            return
         if not operand.divides:
             self._fail(address, "accesses an unaligned address")
         elif self._word(_CCR) & CCR_DIV_0_TRP:

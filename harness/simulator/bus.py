@@ -205,6 +205,7 @@ class Bus:
         self.memories = memories
         self.windows = windows
         self.alias_regions: Sequence[AliasRegion] = ()
+        self._pages: dict[int, Window | AliasRegion] = {}
         self.written: Callable[[int, int], None] = lambda _address, _size: None
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
@@ -276,10 +277,11 @@ class Bus:
         return found
 
     def _find(self, address: int) -> Window | AliasRegion | None:
-        for window in self.windows:
-            if window.base <= address < window.base + window.size:
-                return window
-        for alias in self.alias_regions:
-            if alias.base <= address < alias.base + alias.size:
-                return alias
-        return None
+        """Return the region of `address`; they are looked for once for each page."""
+        found = self._pages.get(address // Window.PAGE)
+        if found is None:
+            for region in (*self.windows, *self.alias_regions):
+                if region.base <= address < region.base + region.size:
+                    found = self._pages[address // Window.PAGE] = region
+                    break
+        return found

@@ -148,7 +148,7 @@ class Core:
             if not self.debug.control & halting_debug.C_MASKINTS:
                 self._exceptions.take_due()
             self.executor.pass_breakpoint()
-            self._handle(self.executor.step())
+            self._handle(self.executor.single_step())
             if self._reset_wanted:
                 self._reset()
             self.sleeping = False
@@ -249,8 +249,8 @@ class Core:
             self._exceptions.take_due()
             if not self._may_execute():
                 return
-        self._exceptions.follow_priority()
-        if self.debug.steps and self._exceptions.may_preempt(nvic.DEBUG_MONITOR):
+        self._exceptions.priority.follow()
+        if self.debug.steps and self._exceptions.priority.may_preempt(nvic.DEBUG_MONITOR):
             self._step_for_monitor()
             return
         deadline = next_deadline(self.timed)
@@ -265,7 +265,7 @@ class Core:
 
     def _step_for_monitor(self) -> None:
         """Execute one instruction, then take DebugMonitor: DEMCR.MON_STEP (C1.6.5)."""
-        self._handle(self.executor.step())
+        self._handle(self.executor.single_step())
         self.debug.dfsr |= halting_debug.DFSR_HALTED
         self.nvic.pend(nvic.DEBUG_MONITOR)
 

@@ -129,10 +129,10 @@ class CoreDevices:
         executor.trap(
             bool(control & scs.CCR_UNALIGN_TRP), division=bool(control & scs.CCR_DIV_0_TRP)
         )
-        executor.open_trigger(bool(control & scs.CCR_USERSETMPEND))
+        executor.violations.open_trigger = bool(control & scs.CCR_USERSETMPEND)
         buffered = self._buffers_stores and not auxiliary & scs.ACTLR_DISDEFWBUF
-        executor.make_stores_precise(not buffered)
+        executor.violations.precise_stores = not buffered
 
     def _on_protection(self, control: int, words: Sequence[Sequence[int]]) -> None:
-        self._executor.protect(control, words)
+        self._executor.permissions.protect(control, words)
         self.floats.check()

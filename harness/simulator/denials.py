@@ -66,7 +66,7 @@ class Denials:
             return
         if operand.divides and not self.trap_division:
             return
-        self.stop = Stop(Reason.DIVISION if operand.divides else Reason.UNALIGNED)
+        self.stop = self._stop_for(operand)
         state = self._it_state(address)
         if not state:
             self._emulator.stop()
@@ -79,6 +79,12 @@ class Denials:
             registers.write(number(operand), _NOWHERE)  # this access fails and changes nothing
         registers.write(PC, address | 1)  # after the IT block, a new block begins here
         self._counter.interrupt()
+
+    @staticmethod
+    def _stop_for(operand: Operand) -> Stop:
+        if operand.to_stack:
+            return Stop(Reason.STACK_POINTER, number(operand))
+        return Stop(Reason.DIVISION if operand.divides else Reason.UNALIGNED)
 
     def _on_unaligned(self, address: int, size: int) -> None:
         if self.stop:

@@ -3,7 +3,7 @@
 Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.11 derived
 exceptions. A core with the security extension stays in the Secure state, whose EXC_RETURN values
 are those of Armv7-M (Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also
-holds CONTROL.SFPA.
+holds CONTROL.SFPA, and the stack limits are checked.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,8 @@ from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD, BusError
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.execution import Executor
+from harness.simulator.frames import Frames
+from harness.simulator.priority import Priority
 from harness.simulator.stacking import BASIC, EXTENDED, Access, StackError
 
 LOCKUP_PC = 0xFFFF_FFFE
@@ -36,11 +38,11 @@ class Exceptions:
         design: CoreDesign,
     ) -> None:
         self.lockup = False
-        self._refuses_faultmask = False
         self._executor = executor
         self._nvic = devices.nvic
         self._scs = devices.control
-        self._mpu = devices.mpu
+        self.priority = Priority(executor, devices)
+        self._frames = Frames(executor, devices, self.priority)
         self._stacking = devices.stacking
         self._floats = devices.floats
         self._entered = entered
@@ -48,14 +50,10 @@ class Exceptions:
         self._float_secure = _CONTROL_SFPA if design.type.security_extension else 0
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
-        self._float = registers.batch(*reg.S[:16], reg.FPSCR)
         self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
         self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
         self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
         self._restore = registers.batch(*reg.CALLER_SAVED)
-        devices.nvic.masked_from = self._masked_from
-
-    # Privilege and priorities
 
     @property
     def privileged(self) -> bool:
@@ -63,49 +61,11 @@ class Exceptions:
         xpsr, control, *_ = self._state.read()
         return bool(xpsr & _NUMBER) or not control & _CONTROL_NPRIV
 
-    def execution_priority(self, *, ignore_primask: bool = False) -> int:
-        """Return the current execution priority; an exception must have a lower number."""
-        primask, basepri, faultmask = self._executor.hidden.masks()
-        if ignore_primask:
-            primask = 0
-        return self._nvic.execution_priority(primask, basepri, faultmask)
-
-    def may_preempt(self, exception: int) -> bool:
-        """Return whether the group priority of `exception` is higher than the current one."""
-        priority = self._nvic.group(self._nvic.priority(exception))
-        return priority < self.execution_priority()
-
     def take_due(self) -> None:
         """Enter the pending exception of the highest priority, if it may preempt."""
-        due = self._nvic.due()
-        if due is not None and self.may_preempt(due):
+        due = self.priority.due()
+        if due is not None:
             self.enter(due)
-
-    def wakes(self) -> bool:
-        """Return whether a pending exception ends WFI; PRIMASK is ignored (B1.5.19)."""
-        due = self._nvic.due()
-        if due is None:
-            return False
-        priority = self._nvic.group(self._nvic.priority(due))
-        return priority < self.execution_priority(ignore_primask=True)
-
-    def keep_faultmask(self) -> None:
-        """Let the instructions up to the next stop not set FAULTMASK: see B5.2.1, CPS."""
-        _, _, faultmask = self._executor.hidden.masks()
-        self._refuses_faultmask |= not faultmask
-
-    def follow_priority(self) -> None:
-        """Switch the MPU off or on if the sign of the execution priority has changed."""
-        if self._refuses_faultmask:
-            self._refuses_faultmask = False
-            self._executor.registers.write(reg.FAULTMASK, 0)
-        if self._mpu is not None and self._mpu.enabled:
-            self._mpu.suspend(self.execution_priority() < 0)
-
-    def _masked_from(self) -> int:
-        _, basepri, faultmask = self._executor.hidden.masks()
-        mask = basepri & self._nvic.mask
-        return -1 if faultmask else mask or nvic.THREAD_PRIORITY
 
     # Entry
 
@@ -127,14 +87,18 @@ class Exceptions:
         if not thumb:
             stacked &= ~_XPSR_T
         frame = [*caller_saved, self._executor.pc, stacked]
-        access = Access(self.privileged, self.execution_priority() < 0)
+        privileged = not (in_thread and control & _CONTROL_NPRIV)
+        access = Access(privileged, self.priority.is_negative)
+        limit = self._limit(on_psp)
         try:
-            self._push(frame_at, frame, has_float, access)
+            self._stacking.check_limit(frame_at, limit)
+            self._frames.push(frame_at, frame, has_float, access)
         except StackError as error:
             derived = self._derived(exception, error)
             if derived is None:
                 return
             exception = derived
+        frame_at = max(frame_at, limit)
         link = _THREAD_PROCESS if on_psp else _THREAD_MAIN if in_thread else _HANDLER
         if has_float:
             link &= ~_NO_FLOAT
@@ -147,36 +111,16 @@ class Exceptions:
         self._enter.write((frame_at, status, control, link, status))
         self._begin(exception, address)
 
-    def _push(self, address: int, frame: list[int], has_float: bool, access: Access) -> None:
-        """Push a frame; the float registers only if they are not stacked lazily."""
-        reserves = has_float and bool(self._floats.control & float_context.LSPEN)
-        if has_float and not reserves:
-            frame = [*frame, *self._float.read(), 0]
-        self._stacking.push(address, frame, access)
-        if reserves:
-            self._floats.reserve(address + WORD * BASIC, self._ready(access))
-
-    def _ready(self, access: Access) -> int:
-        """Return the bits of FPCCR that describe the interrupted code (B1.5.7, UpdateFPCCR)."""
-        ready = 0 if access.privileged else float_context.USER
-        if not self._nvic.current:
-            ready |= float_context.THREAD
-        if not access.negative:
-            ready |= float_context.HFRDY
-        for exception, bit in (
-            (nvic.BUS_FAULT, float_context.BFRDY),
-            (nvic.MEM_MANAGE, float_context.MMRDY),
-        ):
-            if exception in self._nvic.enabled and self.may_preempt(exception):
-                ready |= bit
-        return ready
+    def _limit(self, on_psp: bool) -> int:
+        """Return the limit of a stack; Armv7-M has none."""
+        return self._executor.hidden.stack_limits[on_psp] if self._float_secure else 0
 
     def _begin(self, exception: int, handler: int) -> None:
         """Run the handler at the address `handler`; the registers are as it expects them."""
-        self._executor.clear_monitor()
+        self._executor.permissions.clear_monitor()
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
-        self.follow_priority()
+        self.priority.follow()
         if not handler & 1:
             self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
             return
@@ -186,10 +130,10 @@ class Exceptions:
         """Handle a fault during stacking; return the exception to take, None in lockup."""
         self._scs.raise_bits(scs.CFSR, error.status)
         derived = error.exception
-        if derived not in self._nvic.enabled or not self.may_preempt(derived):
+        if derived not in self._nvic.enabled or not self.priority.may_preempt(derived):
             derived = nvic.HARD_FAULT
             self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
-            if not self.may_preempt(derived):
+            if not self.priority.may_preempt(derived):
                 self.lock_up()
                 return None
         self._nvic.pend(exception)
@@ -205,7 +149,9 @@ class Exceptions:
             return exception, self._read_vector(exception)
         except BusError:
             self._scs.raise_bits(scs.HFSR, fault_status.VECTTBL)
-        if exception not in (nvic.HARD_FAULT, nvic.NMI) and self.may_preempt(nvic.HARD_FAULT):
+        if exception not in (nvic.HARD_FAULT, nvic.NMI) and self.priority.may_preempt(
+            nvic.HARD_FAULT
+        ):
             self._nvic.pend(exception)
             try:
                 return nvic.HARD_FAULT, self._read_vector(nvic.HARD_FAULT)
@@ -230,16 +176,16 @@ class Exceptions:
         if not is_valid:
             self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
             return
-        due = self._nvic.due()
-        if due is not None and self.may_preempt(due):
+        due = self.priority.due()
+        if due is not None:
             self._tail_chain(due, link)
             return
         to_thread, on_psp = link & 0xF != 1, bool(link & 4)
         sp = self._executor.registers.read(reg.PSP if on_psp else reg.MSP)
         privileged = not (to_thread and control & _CONTROL_NPRIV)
-        access = Access(privileged, self.execution_priority() < 0)
+        access = Access(privileged, self.priority.is_negative)
         try:
-            frame = self._pop(sp, not link & _NO_FLOAT, access)
+            frame = self._frames.pop(sp, not link & _NO_FLOAT, access)
         except StackError as error:
             self._fault_at_return(error.exception, error.status, link)
             return
@@ -262,16 +208,8 @@ class Exceptions:
     def _deactivate(self, returning: int) -> None:
         """End the exception; a return from any but NMI clears FAULTMASK."""
         self._nvic.leave(returning)
-        if returning != nvic.NMI:
+        if returning != nvic.NMI and self._executor.hidden.masks()[2]:
             self._executor.registers.write(reg.FAULTMASK, 0)
-
-    def _pop(self, sp: int, has_float: bool, access: Access) -> Sequence[int]:
-        """Return the frame: without the float registers if they were never stacked."""
-        frame = self._stacking.pop(sp, BASIC, access)
-        if has_float and not self._floats.release():
-            context = self._stacking.pop(sp + WORD * BASIC, float_context.WORDS, access)
-            return [*frame, *context]
-        return frame
 
     def _unstack(self, frame: Sequence[int], sp: int, link: int, control: int) -> None:
         has_float = not link & _NO_FLOAT
@@ -296,15 +234,14 @@ class Exceptions:
             registers.write(reg.CONTROL, kept | context)
         registers.write(reg.SP, after)
         self._restore.write(frame[:6])
-        if len(frame) > BASIC:
-            self._float.write(frame[8:25])
+        self._frames.restore_float(frame)
         if unprivileged and to_thread:
             registers.write(reg.CONTROL, selected | context | _CONTROL_NPRIV)
         registers.write(reg.FLAGS, psr)
-        self._executor.clear_monitor()
+        self._executor.permissions.clear_monitor()
         self._executor.pc = frame[6] & ~1
         self._nvic.current = status & _NUMBER
-        self.follow_priority()
+        self.priority.follow()
         if not status & _XPSR_T:
             self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
 
@@ -322,10 +259,10 @@ class Exceptions:
     def _fault_at_return(self, exception: int, status: int, link: int) -> None:
         """Tail-chain to a fault of the return itself: the frame stays where it is."""
         self._scs.raise_bits(scs.CFSR, status)
-        if exception not in self._nvic.enabled or not self.may_preempt(exception):
+        if exception not in self._nvic.enabled or not self.priority.may_preempt(exception):
             self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
             exception = nvic.HARD_FAULT
-        if self.may_preempt(exception):
+        if self.priority.may_preempt(exception):
             self._tail_chain(exception, link)
         else:
             self.lock_up()
@@ -335,7 +272,7 @@ class Exceptions:
     def fault(self, exception: int, status: int, *, thumb: bool = True) -> None:
         """Set the bits `status` of CFSR and take `exception`, or a HardFault, or lock up."""
         self._scs.raise_bits(scs.CFSR, status)
-        if exception in self._nvic.enabled and self.may_preempt(exception):
+        if exception in self._nvic.enabled and self.priority.may_preempt(exception):
             self.enter(exception, thumb=thumb)
         else:
             self.hard_fault(fault_status.FORCED, thumb=thumb)
@@ -346,7 +283,7 @@ class Exceptions:
         if exception not in self._nvic.enabled:
             self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
             exception = nvic.HARD_FAULT
-        if self.may_preempt(exception):
+        if self.priority.may_preempt(exception):
             self.enter(exception)
         else:
             self._nvic.pend(exception)
@@ -359,7 +296,7 @@ class Exceptions:
         if not self._floats.control & (float_context.MMRDY if is_memory else float_context.BFRDY):
             self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
             exception = nvic.HARD_FAULT
-        if self.may_preempt(exception):
+        if self.priority.may_preempt(exception):
             self.enter(exception)
         else:
             self._nvic.pend(exception)
@@ -368,14 +305,14 @@ class Exceptions:
     def hard_fault(self, status: int, *, thumb: bool = True) -> None:
         """Set the bits `status` of HFSR and take a HardFault; lock up if already in one."""
         self._scs.raise_bits(scs.HFSR, status)
-        if self.may_preempt(nvic.HARD_FAULT):
+        if self.priority.may_preempt(nvic.HARD_FAULT):
             self.enter(nvic.HARD_FAULT, thumb=thumb)
         else:
             self.lock_up()
 
     def supervisor_call(self) -> None:
         """Take SVCall, or a HardFault if its priority is too low."""
-        if self.may_preempt(nvic.SVCALL):
+        if self.priority.may_preempt(nvic.SVCALL):
             self.enter(nvic.SVCALL)
         else:
             self.hard_fault(fault_status.FORCED)
@@ -387,6 +324,6 @@ class Exceptions:
 
     def end_lockup(self) -> None:
         """Take a pending NMI, if it preempts what locked up."""
-        if self.lockup and nvic.NMI in self._nvic.pending and self.may_preempt(nvic.NMI):
+        if self.lockup and nvic.NMI in self._nvic.pending and self.priority.may_preempt(nvic.NMI):
             self.lockup = False
             self.enter(nvic.NMI)

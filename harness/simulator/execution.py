@@ -14,13 +14,14 @@ Cortex-M; no other module needs to know them:
 - A store to an address without memory or device stops execution only at the end of its block.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from unicorn import unicorn_const
 
 from harness.errors import InfrastructureError
+from harness.simulator import it_walk
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus, BusError
@@ -29,6 +30,7 @@ from harness.simulator.counting import NEVER, InstructionCounter
 from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
+from harness.simulator.permissions import Permissions
 from harness.simulator.registers import PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
@@ -36,9 +38,6 @@ from harness.simulator.violations import Violations
 from harness.simulator.watchpoints import Watch, Watchpoints
 
 _THUMB_STATE = 1 << 24  # a bit of xPSR
-_PAGE = 0x400  # Unicorn maps multiples of this
-_FETCH_ABORT, _DATA_ABORT = 3, 4  # QEMU's exceptions
-_FAULT_STATUS, _ALIGNMENT = 0x40F, 0x001  # of a fault status in the short format
 
 
 class Executor:
@@ -54,28 +53,28 @@ class Executor:
         self.bus = bus
         self._float_enabled = self._float_stalled = False
         self._special = special
-        self._emulator = Emulator(kind.model)
-        self.registers = self._emulator.registers
-        self.hidden = self._emulator.hidden
-        stop = self._emulator.stop_function
+        self.emulator = Emulator(kind.model)
+        self.registers = self.emulator.registers
+        self.hidden = self.emulator.hidden
+        stop = self.emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
+        self.undefined = kind.undefined
         self._blocks = Blocks(bus, kind.undefined)
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
         self._stepping = 0  # instructions
-        self._protected = False
-        self._breakpoints = Breakpoints(self._emulator, self._on_breakpoint)
+        self.permissions = Permissions(self.emulator, self.interrupt)
+        self._at_it_block = False
+        self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint, self._on_guard)
         self.watchpoints = Watchpoints(
-            self._emulator, lambda address: bool(self._it_state(address)), portable=portable
+            self.emulator, lambda address: bool(self._it_state(address)), portable=portable
         )
-        self._denials = Denials(
-            self._emulator, self.counter, bus, self._it_state, portable=portable
-        )
-        self._violations = Violations(
-            self._emulator,
+        self._denials = Denials(self.emulator, self.counter, bus, self._it_state, portable=portable)
+        self.violations = Violations(
+            self.emulator,
             bus,
             written=self._on_written,
             failed=self._fail,
@@ -93,9 +92,9 @@ class Executor:
         if not self._running:
             return count
         start, instructions = self.counter.entered
-        if self._violations.exact_pc is None:
+        if self.violations.exact_pc is None:
             return count - instructions
-        return count - instructions + self._blocks.position(start, self._violations.exact_pc)
+        return count - instructions + self._blocks.position(start, self.violations.exact_pc)
 
     def interrupt(self) -> None:
         """Stop before the next block; any thread may call this."""
@@ -110,19 +109,27 @@ class Executor:
         self.counter.state.limit = min(limit, NEVER)
         if not ready():
             return Stop(Reason.LIMIT)
-        return self._start(0)
+        if not it_walk.state(self.registers):
+            stop = self._start(0)
+            if not self._at_it_block or stop.reason is not Reason.LIMIT:
+                return stop
+        return it_walk.walk(self, self._breakpoints.halts)
+
+    def single_step(self) -> Stop:
+        """Execute one instruction, also if it is an IT or in an IT block."""
+        return it_walk.single_step(self)
 
     def step(self, instructions: int = 1) -> Stop:
         """Execute `instructions`; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
-        self._stepping, self._violations.stores.alone = instructions, True
+        self._stepping, self.violations.stores.alone = instructions, True
         self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
             stop = self._start(instructions)
         finally:
-            self._stepping, self._violations.stores.alone = 0, False
+            self._stepping, self.violations.stores.alone = 0, False
         if instructions == 1:
             self.counter.state.count = before + self._stepped(pc, stop)
         return stop
@@ -133,27 +140,6 @@ class Executor:
             return int(self.pc != pc)
         found = self.bus.memory(pc, 2)
         return 1 if found is None else 1 + it_length(found[0].value(found[1], 2))
-
-    @property
-    def in_it_block(self) -> bool:
-        """Whether the last store that failed was conditional, and its block has run to the end."""
-        return self._violations.in_it_block
-
-    def pass_access(self, address: int) -> None:
-        """Execute the instruction at `pc` as if there were memory at `address`, where none is."""
-        pages: set[int] = set()
-        self._violations.ignores_errors = True
-        while address & -_PAGE not in pages:
-            pages.add(address & -_PAGE)
-            if not self.bus.is_mapped(address):
-                self._emulator.map_zeros(address & -_PAGE, _PAGE)
-            stop = self.step()
-            if stop.reason in (Reason.LOAD, Reason.STORE, Reason.LATE_STORE):
-                address = stop.address  # the instruction accesses another page, too
-        for page in pages:
-            if not self.bus.is_mapped(page):
-                self._emulator.unmap(page, _PAGE)
-        self._violations.ignores_errors = False
 
     def set_breakpoints(self, addresses: set[int]) -> None:
         """From now on, stop before the instructions at `addresses`, and at no others.
@@ -195,38 +181,9 @@ class Executor:
         if before != self.float_allowed:
             self.counter.forget()
 
-    def protect(self, control: int, regions: Sequence[Sequence[int]]) -> None:
-        """Let the MPU check all accesses from now on, with the value of its CTRL: see `Mpu`."""
-        if not control and not self._protected:
-            return
-        self._protected = bool(control)
-        with self.hidden.changing() as machine:
-            machine.mpu_ctrl[self.hidden.bank] = control
-            for words, values in zip(self.hidden.regions, regions, strict=True):
-                words[:] = list(values)
-        self._emulator.forget_permissions()
-        self.interrupt()
-
-    def check_privilege(self) -> None:
-        """From now on, check the privilege of accesses to the private peripheral bus."""
-        self._violations.may_be_unprivileged = True
-
     def is_privileged(self) -> bool:
         """Return whether an access to a device is privileged; a debugger's always is."""
-        return not self._running or self._violations.is_privileged()
-
-    def open_trigger(self, opened: bool) -> None:
-        """Set whether unprivileged code can write STIR."""
-        self._violations.open_trigger = opened
-
-    def make_stores_precise(self, precise: bool) -> None:
-        """Set whether a store to an address without memory faults at once."""
-        self._violations.precise_stores = precise
-
-    def clear_monitor(self) -> None:
-        """Clear the exclusive monitor: the next STREX fails."""
-        with self.hidden.changing():
-            self.hidden.clear_monitor()
+        return not self._running or self.violations.is_privileged()
 
     def trap(self, unaligned: bool, division: bool) -> None:
         """Set whether all unaligned accesses and all divisions by zero fault (CCR).
@@ -237,12 +194,12 @@ class Executor:
         if self._denials.trap.switch(unaligned):
             self._stale = True
             self.interrupt()
-            if self._running:
-                self._emulator.stop()
+            if self._running and not self._stepping:
+                self.emulator.stop()
 
     def flush(self) -> None:
         """Discard all translated code."""
-        self._emulator.flush()
+        self.emulator.flush()
         self.counter.forget()
         self._blocks.clear()
         self._denials.checks.clear()
@@ -254,8 +211,9 @@ class Executor:
         if self._stale:
             self.flush()
         self._stop = Stop(Reason.LIMIT)
-        self._denials.stop = self._violations.aborts.stop = None
+        self._denials.stop = self.violations.aborts.stop = None
         self.counter.state.block = 0
+        self._at_it_block = False
         error = self._emulate(count)
         while self._denials.checks.retranslate():
             error = self._emulate(count)
@@ -263,27 +221,27 @@ class Executor:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        if self._violations.stores.refused and not self._stepping:
+        if self.violations.stores.refused and not self._stepping:
             return self._repeat()
-        return self._denials.stop or self._violations.aborts.stop or self._stop_for(error)
+        return self._denials.stop or self.violations.aborts.stop or self._stop_for(error)
 
     def _repeat(self) -> Stop:
         """Execute the instruction at `pc` alone: flash does not keep all that it stores."""
         self.pass_breakpoint()
         stop = self.step()
-        self._violations.stores.refused = False
+        self.violations.stores.refused = False
         return stop
 
     def _emulate(self, count: int) -> int:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
         self._running = True
-        error = self._emulator.start(self.pc, count)
+        error = self.emulator.start(self.pc, count)
         self._running = False
-        self._violations.leave()
-        self._violations.aborts.take_back()
+        self.violations.leave()
+        self.violations.aborts.take_back()
         self._denials.take_back()
         self.pc = self.registers.read(PC)
-        self._violations.stores.correct()
+        self.violations.stores.correct()
         self._subtract_unexecuted()
         return error
 
@@ -305,14 +263,14 @@ class Executor:
         if error in ACCESS_FAULTS:
             reason = ACCESS_FAULTS[error]
             is_fetch = reason is Reason.FETCH
-            return Stop(reason, address=self.pc if is_fetch else self._violations.address)
+            return Stop(reason, address=self.pc if is_fetch else self.violations.address)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
             if not self.registers.read(XPSR) & _THUMB_STATE:
                 return Stop(Reason.STATE)
             is_event = self._ended_with(WFE) or self._ended_with(YIELD)
             return Stop(Reason.EVENT if is_event else Reason.UNDEFINED)
         raise InfrastructureError(
-            f"the emulator failed at pc {self.pc:#010x}: {self._emulator.error_text(error)}",
+            f"the emulator failed at pc {self.pc:#010x}: {self.emulator.error_text(error)}",
             where="virtual board",
         )
 
@@ -329,7 +287,7 @@ class Executor:
 
     def _fail(self, error: BaseException) -> None:
         """Keep `error` and stop; `_start` raises it."""
-        if isinstance(error, BusError) and self._violations.ignores_errors:
+        if isinstance(error, BusError) and self.violations.ignores_errors:
             return
         self._failure = error
         self.counter.interrupt()
@@ -339,7 +297,8 @@ class Executor:
         block = self._blocks.scan(address, size)
         if block is None:
             return 0, False, False
-        if self._denials.checks.require(address, size, block.operands):
+        again = self._breakpoints.guard(block)
+        if self._denials.checks.require(address, size, block.operands, again=again):
             return block.count, False, True
         if not self._is_special(block):
             return block.count, True, False
@@ -363,23 +322,16 @@ class Executor:
         self.counter.forget_block(address)
 
     def _on_exception(self, _uc: int, number: int, _data: int) -> None:
-        self._stop = self._denied_access(number) or Stop(Reason.EXCEPTION, number)
-        self._emulator.stop()
-
-    def _denied_access(self, number: int) -> Stop | None:
-        """Return the reason of an exception of the emulator's MPU or default memory map."""
-        if number == _FETCH_ABORT:
-            return Stop(Reason.DENIED_FETCH)
-        if number != _DATA_ABORT:
-            return None
-        self.hidden.load()
-        fault = self.hidden.fault
-        is_alignment = fault.status & _FAULT_STATUS == _ALIGNMENT
-        return Stop(Reason.UNALIGNED if is_alignment else Reason.DENIED, address=fault.address)
+        self._stop = self.permissions.stop_for(number) or Stop(Reason.EXCEPTION, number)
+        self.emulator.stop()
 
     def _on_breakpoint(self) -> None:
         self._stop = Stop(Reason.BREAKPOINT)
-        self._emulator.stop()
+        self.emulator.stop()
+
+    def _on_guard(self) -> None:
+        self._at_it_block = True
+        self.emulator.stop()
 
     def _it_state(self, address: int) -> int:
         """Return the ITSTATE of the instruction at `address` in the current block."""
@@ -397,15 +349,15 @@ class Executor:
 
     def _map(self) -> None:
         for memory in self.bus.memories:
-            self._emulator.map_memory(memory)
-        access = Access(self._violations.leave, self._fail)
+            self.emulator.map_memory(memory)
+        access = Access(self.violations.leave, self._fail)
         for window in self.bus.windows:
-            map_window(self._emulator, window, access)
+            map_window(self.emulator, window, access)
         for alias in self.bus.alias_regions:
-            map_alias(self._emulator, alias, access)
+            map_alias(self.emulator, alias, access)
 
     def _add_hooks(self) -> None:
-        add = self._emulator.add_hook
+        add = self.emulator.add_hook
         add(unicorn_const.UC_HOOK_BLOCK, self.counter.hook, data=self.counter.user_data)
         add(unicorn_const.UC_HOOK_EDGE_GENERATED, TranslatedHook(self._on_translated))
         add(unicorn_const.UC_HOOK_INTR, ExceptionHook(self._on_exception))

@@ -215,5 +215,5 @@ class HaltingDebug:
         registers.write(reg.BASEPRI, value >> 8 & 0xFF)
         registers.write(reg.FAULTMASK, value >> 16 & 1)
         registers.write(reg.CONTROL, value >> 24 & 0xF)
-        self._executor.check_privilege()
+        self._executor.violations.may_be_unprivileged = True
         registers.refresh()

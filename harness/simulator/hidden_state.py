@@ -81,6 +81,10 @@ class HiddenState:
         machine = self._find_machine()
         self.machine = _Machine.from_address(start + machine)
         self.bank: int = self.machine.secure
+        self._masks = [
+            ctypes.c_uint32.from_address(start + machine + field.offset + _WORD * self.bank)
+            for field in (_Machine.primask, _Machine.basepri, _Machine.faultmask)
+        ]
         fault = -(-(machine + ctypes.sizeof(_Machine)) // 8) * 8
         self.fault = _Fault.from_address(start + fault)
         before = bytes(self._bytes).index(b"\xff" * 8, fault)
@@ -107,8 +111,8 @@ class HiddenState:
     def masks(self) -> tuple[int, int, int]:
         """Return PRIMASK, BASEPRI and FAULTMASK; Unicorn's registers read as zero in user mode."""
         self.load()
-        machine, bank = self.machine, self.bank
-        return machine.primask[bank], machine.basepri[bank], machine.faultmask[bank]
+        primask, basepri, faultmask = self._masks
+        return primask.value, basepri.value, faultmask.value
 
     def end_user_mode(self) -> int:
         """Clear CONTROL.nPRIV, with which Unicorn refuses special registers; return its value."""
@@ -142,8 +146,10 @@ class HiddenState:
         self.store()
 
     def clear_monitor(self) -> None:
-        """Clear the exclusive monitor, between `load` and `store`."""
+        """Clear the exclusive monitor."""
+        self.load()
         self._exclusive.value = _NOTHING
+        self.store()
 
     def _find_machine(self) -> int:
         """Return the offset of `_Machine` in the context: a change of PRIMASK tells it."""

@@ -54,12 +54,17 @@ class OperandChecks:
         self._check_divisor = hook("check_divisor", self._in_python, portable=portable)
         self._read = address_of(uclib.uc_reg_read)
 
-    def require(self, start: int, size: int, operands: Mapping[int, Operand]) -> bool:
+    def require(
+        self, start: int, size: int, operands: Mapping[int, Operand], *, again: bool = False
+    ) -> bool:
         """Check exactly `operands`, by address, in the translated code of `size` bytes at `start`.
 
-        Returns whether it must be translated again before it runs; see `retranslate`.
+        Returns whether it must be translated again before it runs; see `retranslate`. With `again`,
+        it must in any case.
         """
         before = len(self._stale)
+        if again:
+            self._stale.append((start, size))
         for address in range(start, start + size, 2):
             known, wanted = self._checks.get(address), operands.get(address)
             if (known and known[0]) == wanted:

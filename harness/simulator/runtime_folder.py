@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
+from harness.simulator.chip_names import is_board
 from harness.support.private_folder import private_folder
 
 DIRECTORY_VARIABLE = "HARNESS_VIRTUAL_DIR"
@@ -62,6 +63,11 @@ def find(probe_id: str) -> Announcement | None:
     return next(
         (announcement for announcement in running() if announcement.probe_id == probe_id), None
     )
+
+
+def is_served(board: str) -> bool:
+    """Return whether a board with the name `board` runs that any program may use."""
+    return any(not found.private and is_board(found.board, board) for found in running())
 
 
 class Registration:

@@ -26,7 +26,7 @@ class StackError(Exception):
 
 
 class Access(NamedTuple):
-    """Who accesses the stack: whether it is privileged, and whether its priority is negative."""
+    """An access to the stack: whether it is privileged, and whether its priority is negative."""
 
     privileged: bool
     negative: bool
@@ -38,6 +38,12 @@ class Stacking:
     def __init__(self, bus: Bus, mpu: Mpu | None) -> None:
         self._bus = bus
         self._mpu = mpu
+
+    @staticmethod
+    def check_limit(address: int, limit: int) -> None:
+        """Raise `StackError` if a frame at `address` passes the limit of the stack."""
+        if address < limit:
+            raise StackError(nvic.USAGE_FAULT, fault_status.STKOF)
 
     def push(self, address: int, words: Sequence[int], access: Access) -> None:
         """Write a frame; raise `StackError` if the MPU or memory refuses it."""

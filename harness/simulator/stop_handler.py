@@ -13,6 +13,7 @@ from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
 from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH
+from harness.simulator.mended_steps import align_stack, pass_access
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb import Block, Special
 
@@ -69,7 +70,7 @@ class StopHandler:
         """Handle the special instructions of the next `block`; return whether it must not run."""
         for offset, special in block.specials:
             if special is Special.CONTROL:
-                self._executor.check_privilege()
+                self._executor.violations.may_be_unprivileged = True
             if special in (Special.MASK, Special.CONTROL):
                 self._before_masking()
             elif special is Special.READ_BASEPRI:
@@ -89,7 +90,7 @@ class StopHandler:
     def _before_masking(self) -> None:
         """Stop after the block if what it masks may matter."""
         if self._nvic.current in (nvic.NMI, nvic.HARD_FAULT):
-            self.exceptions.keep_faultmask()
+            self.exceptions.priority.keep_faultmask()
             self._executor.interrupt()
         elif self._nvic.pending or self._is_protected():
             self._executor.interrupt()
@@ -131,7 +132,7 @@ class StopHandler:
         if self._waits_for_event and self._event:
             self._event = False
             return True
-        return self.exceptions.wakes()
+        return self.exceptions.priority.wakes()
 
     def _on_pending(self) -> None:
         """Send an event (SCR.SEVONPEND, B1.5.18)."""
@@ -160,6 +161,8 @@ class StopHandler:
         fault = self.exceptions.fault
         if stop.reason in _USAGE_FAULTS:
             fault(nvic.USAGE_FAULT, _USAGE_FAULTS[stop.reason])
+        elif stop.reason is Reason.STACK_POINTER:
+            align_stack(self._executor, stop.number)
         elif stop.reason is Reason.DENIED_FETCH:
             fault(nvic.MEM_MANAGE, fault_status.IACCVIOL)
         elif stop.reason is Reason.DENIED:
@@ -174,8 +177,8 @@ class StopHandler:
 
     def _late_fault(self, stop: Stop) -> None:
         """Let the store end, as behind a write buffer; then take the BusFault."""
-        if not self._executor.in_it_block:
-            self._executor.pass_access(stop.address)
+        if not self._executor.violations.in_it_block:
+            pass_access(self._executor, stop.address)
         self.exceptions.fault_later(nvic.BUS_FAULT, fault_status.IMPRECISERR)
 
     def _data_fault(self, stop: Stop) -> None:
@@ -183,9 +186,9 @@ class StopHandler:
         self._control.set(scs.BFAR, stop.address)
         status = fault_status.PRECISERR | fault_status.BFARVALID
         ignores = self._control[scs.CCR] & scs.CCR_BFHFNMIGN
-        if ignores and self.exceptions.execution_priority() < 0:
+        if ignores and self.exceptions.priority.is_negative:
             self._control.raise_bits(scs.CFSR, status)
-            self._executor.pass_access(stop.address)
+            pass_access(self._executor, stop.address)
         else:
             self.exceptions.fault(nvic.BUS_FAULT, status)
 
@@ -199,7 +202,7 @@ class StopHandler:
         if self._debug.enabled:
             self._halt(reason)
             return True
-        if self._debug.monitors and self.exceptions.may_preempt(nvic.DEBUG_MONITOR):
+        if self._debug.monitors and self.exceptions.priority.may_preempt(nvic.DEBUG_MONITOR):
             self._debug.dfsr |= reason
             self.exceptions.enter(nvic.DEBUG_MONITOR)
             return True

@@ -33,6 +33,8 @@ class Reason(Enum):
     """An instruction whose access must be aligned and is not; it has not run."""
     DIVISION = auto()
     """A division by zero while CCR.DIV_0_TRP is set; it has not run."""
+    STACK_POINTER = auto()
+    """A copy of an unaligned register, `number`, to a stack pointer; it has not run."""
     FETCH = auto()
     """An instruction fetch from such an address."""
     DENIED = auto()
@@ -56,7 +58,7 @@ ACCESS_FAULTS = {
 
 @dataclass(frozen=True)
 class Stop:
-    """Why execution stopped: exception `number`, or `address` of a failed access."""
+    """Why execution stopped: exception or register `number`, or `address` of a failed access."""
 
     reason: Reason
     number: int = 0

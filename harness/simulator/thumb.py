@@ -73,7 +73,7 @@ def is_wide(halfword: int) -> bool:
 def scan(start: int, code: memoryview, undefined: Undefined | None = None) -> Block:
     """Return the block with the bytes `code` at address `start`.
 
-    `undefined` tells which instructions the core does not have, although the emulator does.
+    `undefined` finds the instructions that the emulator has and the core does not.
     """
     offsets = []
     in_it = {}

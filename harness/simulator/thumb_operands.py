@@ -1,8 +1,9 @@
 """Instructions that fault for some values of a register, whatever they access.
 
-Armv7-M ARM (DDI 0403E): A3.2.1 alignment, A5.2 and A5.3 encodings; Armv8-M ARM (DDI 0553): C2.2 for
-LDA, STL and their exclusive forms. The stack pointer and the program counter are always aligned as
-base registers, and every offset of these instructions is a multiple of the required alignment.
+Armv7-M ARM (DDI 0403E): A3.2.1 alignment, A5.2 and A5.3 encodings, B1.4.1 bits 1 and 0 of the stack
+pointers; Armv8-M ARM (DDI 0553): C2.2 for LDA, STL and their exclusive forms. The stack pointer and
+the program counter are always aligned as base registers, and every offset of these instructions is
+a multiple of the required alignment.
 """
 
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from typing import NamedTuple
 _HALFWORD, _WORD, _ANY = 1, 3, 0  # address bits that must be zero
 _SP, _PC = 13, 15
 _LDM_STM = 0xC  # the first four bits of the 16-bit instructions
+_MOV_SP, _MSR, _STACK_POINTERS = 0x4685, 0xF380, (0x8808, 0x8809)
+_FRAME_POINTER = 7  # compilers end functions with MOV SP, R7, and have aligned it
 _DIVISION = (0xFFD0, 0xFB90, 0xF0, 0xF0)  # SDIV, UDIV
 
 # A mask and a value for the first halfword, the same for the second, and the bits of the base
@@ -34,11 +37,13 @@ _ACCESSES = (
 class Operand(NamedTuple):
     """A register that must be suitable: a base register with zeros in `mask`, or a divisor.
 
-    A divisor has no mask; it must not be zero while CCR.DIV_0_TRP is set.
+    A divisor has no mask; it must not be zero while CCR.DIV_0_TRP is set. What an instruction
+    copies to a stack pointer, `to_stack`, must be a multiple of four for the emulator.
     """
 
     register: int
     mask: int
+    to_stack: bool = False
 
     @property
     def divides(self) -> bool:
@@ -52,7 +57,9 @@ def operand_of(first: int, second: int | None) -> Operand | None:
     `second` is the second halfword of a 32-bit instruction.
     """
     if second is None:
-        return Operand(first >> 8 & 7, _WORD) if first >> 12 == _LDM_STM else None
+        return _operand_of_narrow(first)
+    if first & 0xFFF0 == _MSR and second & 0xFFFE in _STACK_POINTERS:
+        return Operand(first & 0xF, _WORD, to_stack=True)
     if _matches(first, second, *_DIVISION):
         return Operand(second & 0xF, 0)
     base = first & 0xF
@@ -62,6 +69,13 @@ def operand_of(first: int, second: int | None) -> Operand | None:
         if _matches(first, second, *pattern):
             return Operand(base, mask) if mask else None
     return None
+
+
+def _operand_of_narrow(code: int) -> Operand | None:
+    source = code >> 3 & 0xF
+    if code & 0xFF87 == _MOV_SP and source not in (_FRAME_POINTER, _SP, _PC):
+        return Operand(source, _WORD, to_stack=True)
+    return Operand(code >> 8 & 7, _WORD) if code >> 12 == _LDM_STM else None
 
 
 def _matches(

@@ -8,7 +8,7 @@ A5.3.6 (no LDREXD and STREXD), A5.3.1 (no NEON), A6.7 (only FPSCR). Armv6-M ARM 
 from collections.abc import Callable
 
 Undefined = Callable[[int, int | None], bool]
-"""Whether an instruction is undefined; its second halfword is None if it has 16 bits."""
+"""Whether an instruction is undefined. One of 16 bits has no second halfword."""
 
 _SETEND = (0xFFF7, 0xB650)
 _COMPARE_AND_BRANCH = (0xF500, 0xB100)

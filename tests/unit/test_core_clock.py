@@ -26,6 +26,7 @@ from harness.measure.core_clock import (
     check_waited,
     hz_of,
     measure_clock,
+    with_own_clock,
 )
 from harness.target.find_target import load_target
 from harness.target.target_file import Clock, Target
@@ -124,6 +125,12 @@ def test_a_stated_clock_out_of_its_tolerance_is_an_error(bounds: ClockBounds, de
     assert error.what.startswith(f"the core runs at {bounds}, but the stated clock is 16 MHz")
     assert error.where == f"{desk.path}: clock.hz"
     assert "clock.tolerance" in error.remedy
+
+
+def test_prebuilt_firmware_may_have_another_clock_than_the_harness_s_port(desk: Target) -> None:
+    for measured in (None, ClockBounds(15.5e6, 15.6e6)):
+        assert with_own_clock(desk, measured) == desk
+    assert with_own_clock(desk, ClockBounds(179e6, 181e6)).clock is None
 
 
 def test_the_target_states_the_tolerance(desk: Target) -> None:

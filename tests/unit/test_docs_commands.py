@@ -1,14 +1,17 @@
 """The commands in the docs: each has a real name and real options; many of them run here."""
 
 import argparse
+import shlex
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from harness.cli.command_line import command_parser
-from harness.errors import HarnessError
+from harness.cli.main import main
+from harness.errors import ExitCode, HarnessError
 from tests.support.page_commands import PAGES, ROOT, Command, commands, words
+from tests.support.repository import dense
 
 
 def fault_of(command: Command, config: pytest.Config) -> str:
@@ -123,3 +126,36 @@ def test_a_line_is_split_as_a_shell_does(line: str, expected: list[str]) -> None
 def test_every_page_is_read() -> None:
     assert {"README.md", "docs/firmware.md", "firmware/README.md"} <= set(PAGES)
     assert all(Path(ROOT, page).is_file() for page in PAGES)
+
+
+# Commands that need no board, no network and no long work
+
+RUNS = (
+    ("list",),
+    ("completion",),
+    ("models", "show", "wake.tflite"),
+    ("baseline", "list"),
+)
+FOUND = {
+    command.words
+    for page in PAGES
+    for command in commands((ROOT / page).read_text(encoding="utf-8"))
+    if command.complete and any(command.words[1 : 1 + len(run)] == run for run in RUNS)
+}
+
+
+@pytest.mark.parametrize("line", sorted(map(shlex.join, FOUND)))
+def test_a_command_that_needs_little_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "harness.toml").touch()
+    (tmp_path / "wake.tflite").write_bytes(dense())
+    program, *arguments = shlex.split(line)
+    assert program == "harness"
+    assert main(arguments) == ExitCode.PASSED
+
+
+def test_commands_that_need_little_are_found() -> None:
+    firsts = {found[1] for found in FOUND}
+    assert firsts == {run[0] for run in RUNS}

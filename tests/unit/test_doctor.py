@@ -14,6 +14,7 @@ from harness.golden import interpreters
 from harness.image.toolchain import find_gcc
 from harness.report.json_documents.machine_documents import Check
 from harness.simulator.board_process import VirtualBoard
+from harness.simulator.runtime_folder import DIRECTORY_VARIABLE, Announcement, Registration
 from harness.workspace import Workspace
 from tests.support.farm import free_ports
 
@@ -24,6 +25,14 @@ def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(doctor, "_USB_DEVICES", tmp_path / "none")
+
+
+@pytest.fixture(autouse=True)
+def no_boards(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else serves a virtual board."""
+    folder = tmp_path_factory.mktemp("v")
+    folder.chmod(0o700)
+    monkeypatch.setenv(DIRECTORY_VARIABLE, str(folder))
 
 
 def need_probes(shown: str) -> bool:
@@ -51,6 +60,20 @@ def test_a_virtual_board_is_listed_and_makes_no_desk_target_ready(
         shown = capsys.readouterr().out
         assert board.probe_id in shown
         assert need_probes(shown)
+
+
+def test_a_served_board_makes_the_target_of_its_name_ready(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served = Registration("desk")
+    try:
+        board = Announcement("desk", "stm32f429xi", "NUCLEO-F429ZI (virtual)", "/dev/null", "none")
+        served.announce(board)
+        assert main(["doctor", "--target=nucleo-f429zi"]) == ExitCode.PASSED
+        assert main(["doctor", "--target=nrf52840-dk"]) == ExitCode.INFRASTRUCTURE
+    finally:
+        served.remove()
+    assert "desk (NUCLEO-F429ZI (virtual))" in capsys.readouterr().out
 
 
 def test_what_is_missing_comes_with_the_command_that_gets_it(

@@ -189,6 +189,14 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda at: edit(at / METADATA, "OBJECT_DETECTION 0", "FREEFORM_OUTPUT 1"),
         "EI_CLASSIFIER_FREEFORM_OUTPUT: the impulse has free-form outputs",
     ),
+    "another engine": (
+        lambda at: edit_all(
+            at / METADATA,
+            ("#define EI_CLASSIFIER_TFLITE 2", "#define EI_CLASSIFIER_AKIDA 9"),
+            ("ENGINE EI_CLASSIFIER_TFLITE", "ENGINE EI_CLASSIFIER_AKIDA"),
+        ),
+        "EI_CLASSIFIER_INFERENCING_ENGINE: the network runs on AKIDA, not on a Cortex-M",
+    ),
     "nothing to answer": (
         lambda at: edit_all(
             at / METADATA,
@@ -553,7 +561,7 @@ def test_slices_follow_one_another_within_a_sample(export: Path, workspace: Work
     model = load_model(folder)
     assert model.export is not None
     assert model.export.facts()[2] == (
-        "  input   3 raw features: a slice, 2 of which are a window; 8000 per second"
+        "  input   3 raw features: one of 2 slices of a window, 8000 per second"
     )
     assert model.vectors.recordings is not None
     assert model.vectors.recordings.tolist() == [0, 0, 1, 1, 2, 2]

@@ -4,6 +4,7 @@ Where a build system is on this machine, the test builds a small project with th
 printed.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -225,6 +226,14 @@ def test_the_path_is_that_of_the_sources(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["link", "path"]) == ExitCode.PASSED
     folder = Path(capsys.readouterr().out.strip())
     assert {path.name for path in folder.glob("*.c")} - {"batch.c"} == set(SOURCES)
+
+
+def test_the_library_of_platformio_has_the_version_of_the_link() -> None:
+    library = json.loads((LINK / "library.json").read_text())
+    version = re.search(r"LINK_VERSION (\d+)U", (LINK / "link.h").read_text())
+    assert version
+    assert library["version"] == f"{version[1]}.0.0"
+    assert library["build"]["srcFilter"] == ["+<*.c>"]  # not zephyr/
 
 
 # STM32CubeMX

@@ -43,7 +43,7 @@ IMAGES = ROOT / "build" / "images"
 CHIP = "stm32f429xi"
 FLASH = 0x0800_0000
 VTOR = 0xE000_ED08
-BACKUP = 0x4000_2850  # RTC_BKP0R, which the firmware does not use
+SPARE = 0x4002_3004  # CRC_IDR, which the firmware does not use
 VECTORS = 3
 
 needs_compiler = pytest.mark.skipif(
@@ -211,16 +211,16 @@ def test_writes_come_after_the_reset_and_before_the_first_instruction(
     image = built(target, digits)
     begin = image.elf.symbols("bss_start")
     assert begin is not None
-    writes = (Write(BACKUP, 1), Write(BACKUP, 0xA5, 8), Write(begin[0], 0xFFFF, 16))
+    writes = (Write(SPARE, 1), Write(SPARE, 0xA5, 8), Write(begin[0], 0xFFFF, 16))
     target = msgspec.structs.replace(target, before_start=writes)
     with started(target, image) as board:
-        assert board.read_memory(BACKUP, 4) == b"\xa5\0\0\0"  # a reset clears it
+        assert board.read_memory(SPARE, 4) == b"\xa5\0\0\0"  # a reset clears it
         assert board.read_memory(begin[0], 2) == b"\0\0"  # the firmware has cleared it since
 
 
 @needs_compiler
 def test_a_write_to_nothing_is_explained(digits: Model) -> None:
-    target = changed(before_start=(Write(BACKUP, 1), Write(0x6000_0000, 1)))
+    target = changed(before_start=(Write(SPARE, 1), Write(0x6000_0000, 1)))
     with (
         pytest.raises(InputError, match="the chip does not take 0x1 at 0x60000000") as caught,
         started(target, built(target, digits)),

@@ -321,6 +321,12 @@ def test_a_firmware_that_faults_at_its_start_is_explained(
     monkeypatch.setattr(LinkClient, "hello", lambda link, build_id: whole(link, build_id, 1.0))
     code, text = run(repository, build(), "qemu-stm32")
     assert code == ExitCode.INFRASTRUCTURE
+    assert "a write of 4 bytes at 0x10000000, where the machine has neither memory nor" in text
+    (repository.root / "targets").mkdir()
+    allowed = "base = 'qemu-stm32'\nboard.unmapped = 'ignore'\n"
+    (repository.root / "targets" / "allowed.toml").write_text(allowed)
+    code, text = run(repository, build(), "allowed")
+    assert code == ExitCode.INFRASTRUCTURE
     assert "the core was at Default_Handler startup.c:" in text
     assert "in the handler of a HardFault: PRECISERR: " in text
     assert "address 0x10000000" in text

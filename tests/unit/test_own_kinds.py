@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from harness.errors import InputError
@@ -14,7 +15,7 @@ from harness.intake.projects.project_lines import SOURCES
 from harness.model.folder import load_model
 from harness.support import bundled_files
 from harness.target.find_target import find_target
-from harness.target.target_file import Target
+from harness.target.target_file import Clock, Counter, Target
 from tests.support.cxx import needs_gxx
 from tests.support.devices import opened
 from tests.support.repository import Repository, make_repository
@@ -118,6 +119,22 @@ def test_the_link_may_be_a_task(build: Build, repository: Repository, target: Ta
     elf = build("tasks/tasks.c", main="serve")
     (turns,) = run(repository, target, elf, "turns")
     assert turns > 1000
+
+
+def test_a_clock_that_the_firmware_sets_is_measured(
+    build: Build, repository: Repository, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On hardware; what the target states is the clock of the harness's own firmware."""
+    monkeypatch.setattr("harness.board.pyocd.told_identity.is_of_virtual_board", lambda _: False)
+    stated = Clock(hz=900_000_000, source="another clock than the simulator can have")
+    target = msgspec.structs.replace(target, counter=Counter("cycles"), clock=stated)
+    model = load_model(repository.root / "models" / "small")
+    image = prebuilt_image(target, build(), repository.root / "images")
+    with opened(target, model, image, repository.root) as dut:
+        result = dut.run()
+    assert result.target.clock is None
+    assert result.clock is not None
+    assert 0 < result.clock.hz < stated.hz / 2
 
 
 def test_external_flash_is_refused(build: Build, target: Target, tmp_path: Path) -> None:

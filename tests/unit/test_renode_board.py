@@ -29,7 +29,7 @@ from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.image.build import Image, build_image
 from harness.link import link_client
-from harness.model.folder import find_model
+from harness.model.folder import find_model, load_model
 from harness.report.runs_legend import legend_of
 from harness.runs.link_session import Session
 from harness.target.find_target import find_target, load_target
@@ -585,16 +585,42 @@ def test_a_script_that_stops_at_a_download_is_explained(repository: Repository) 
     assert "board.platform: the script stops at the download of https://nothing.invalid/" in shown
 
 
-def test_firmware_without_a_function_that_reads_the_counter_is_refused(
+def stripped_of_the_function(elf: Path, folder: Path) -> Path:
+    stripped = folder / "firmware.elf"
+    command = ["arm-none-eabi-objcopy", "-N", "port_ticks", str(elf), str(stripped)]
+    subprocess.run(command, check=True)
+    return stripped
+
+
+def test_firmware_without_the_function_is_counted_where_it_loads_the_counter(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """To the instruction: otherwise the run fails."""
+    target = find_target("renode-stm32", [ROOT / "targets"])
+    model = load_model(repository.root / "models" / "small")
+    image = build_image(target, model, find_engine("misbehaving"), repository.root / "images")
+    counts = []
+    for elf in (image.elf.path, stripped_of_the_function(image.elf.path, tmp_path)):
+        shutil.rmtree(repository.root / "reports", ignore_errors=True)
+        shutil.rmtree(repository.root / "build", ignore_errors=True)
+        options = ("--model", "small", "--target", "renode-stm32", "--elf", str(elf))
+        code, text = repository.harness("run", *options, "--renode", str(real_renode()))
+        assert (code, text) == (ExitCode.PASSED, "")
+        (record,) = repository.records()
+        counts.append(record.ticks)
+    assert counts[0] == counts[1]
+
+
+def test_firmware_that_reads_no_counter_that_renode_knows_is_refused(
     target: Target, image: Image, scratch: Path, renode: Path, tmp_path: Path
 ) -> None:
     """Renode cannot count its inferences, so nothing shows that its counter is right."""
-    stripped = tmp_path / "firmware.elf"
-    command = ["arm-none-eabi-objcopy", "-N", "port_ticks", str(image.elf.path), str(stripped)]
-    subprocess.run(command, check=True)
+    stripped = stripped_of_the_function(image.elf.path, tmp_path)
     with closing(board_of(target, tmp_path, renode)) as board:
-        board.start(dataclasses.replace(image, elf=Elf(stripped)))
-        with pytest.raises(InputError, match=r"firmware.elf: has no symbol port_ticks, so Renode"):
+        board.start(dataclasses.replace(image, elf=Elf(stripped))).read(10)
+        with suppress(InputError):
+            board.bracket()  # it may be that of the start
+        with pytest.raises(InputError, match=r"firmware.elf: reads no counter of the core"):
             board.bracket()
 
 

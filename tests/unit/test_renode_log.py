@@ -50,6 +50,19 @@ def test_readings_of_another_core_do_not_count(tmp_path: Path) -> None:
     assert log_of(tmp_path, *lines).brackets() == Counts((Inference(13, Interrupts()),), 2)
 
 
+def test_firmware_without_the_function_is_counted_from_load_to_load(tmp_path: Path) -> None:
+    """Its compiler puts the two loads of an inference into `run`, at two addresses."""
+    log_of(tmp_path)
+    append(tmp_path, load(5, 0x10), load(8, 0x12), load(100, 0x20), load(1600, 0x30))
+    log = RenodeLog(tmp_path / "renode.log", "cpu", CODE, calls=False)
+    log.update()
+    assert log.brackets() == Counts((Inference(1500, Interrupts()),), None)
+    assert not log.has_load
+    append(tmp_path, load(2000, 0x20), load(2001, 0x20, "cpu1"))
+    log.update()
+    assert log.brackets() is None, "one load is no inference"
+
+
 def test_interrupts_within_an_inference_are_told_apart(tmp_path: Path) -> None:
     lines = [reading(0), reading(4), interrupt("begins", 5), interrupt("ends", 10), reading(20)]
     lines += [interrupt("begins", 30), interrupt("begins", 31, "cpu1"), interrupt("ends", 35)]

@@ -1,11 +1,12 @@
 """The simulated STM32s as bring-up code sees them: clocks, resets, pins, interrupts, memories."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from harness.simulator.bus import BusError
-from tests.support.assembly_bench import Bench
+from tests.support.assembly_bench import Bench, running
 
 F4_RCC, L4_RCC = 0x4002_3800, 0x4002_1000
 F4_PWR, RTC, WWDG, IWDG, EXTI, SYSCFG = (
@@ -315,6 +316,33 @@ class TestMemories:
             read(f4, address)
         with pytest.raises(BusError):
             f4.core.bus.write(address, 4, 0)
+
+    @pytest.mark.parametrize("address", [0x4000_2400, 0x4000_8000, 0x4002_2C00, 0x2003_0000])
+    def test_a_load_there_is_a_precise_bus_fault(self, tmp_path: Path, address: int) -> None:
+        source = f"""start:
+            ldr r0, ={address:#x}
+            ldr r1, [r0]
+            b start
+        fault:
+            bkpt #0
+        """
+        with running(tmp_path, source, {3: "fault"}) as bench:
+            assert bench.register(0xD28) == 0x8200  # PRECISERR, BFARVALID
+            assert bench.register(0xD38) == address
+
+    def test_the_coupled_memory_holds_no_code(self, tmp_path: Path) -> None:
+        """RM0090, 2.3.1: it is on the data bus only."""
+        source = """start:
+            ldr r0, =0x10000000
+            ldr r1, =0xBF00BF00
+            str r1, [r0]
+            adds r0, #1
+            bx r0
+        fault:
+            bkpt #0
+        """
+        with running(tmp_path, source, {3: "fault"}) as bench:
+            assert bench.register(0xD28) == 1 << 8  # IBUSERR
 
     def test_the_backup_sram(self, f4: Bench) -> None:
         write(f4, 0x4002_4FFC, _00=0x1234)

@@ -7,6 +7,7 @@ import pytest
 from harness.simulator.bus import Bus
 from harness.simulator.peripherals.dma_request import DmaRequest
 from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
+from harness.simulator.peripherals.uart import QUEUE, Uarts
 from tests.support.assembly_bench import Bench
 
 RAM = 0x2000_0100
@@ -81,6 +82,32 @@ def test_version_2() -> None:
     assert usart.read(0x1C) == 0x600080
     usart.write(0x28, ord("x"))
     assert wire.sent == b"x"
+
+
+def test_a_flush_discards_one_byte_those_behind_it_are_still_on_the_line() -> None:
+    usart = UsartV2(Wire().drive)
+    usart.write(0x00, 3 << 2 | 1)
+    usart.receive(b"ab")
+    usart.write(0x18, 1 << 3)
+    assert usart.read(0x24) == ord("b")
+    usart.write(0x18, 1 << 3)
+    assert usart.read(0x24) == 0
+
+
+def test_a_uart_that_nobody_reads_holds_no_other_one_up() -> None:
+    """As a firmware that listens on all UARTs of its board, and answers on one."""
+    usarts = [UsartV2(Wire().drive) for _ in range(3)]
+    for usart in usarts[:2]:
+        usart.write(0x00, 3 << 2 | 1)
+    line = Uarts(usarts)
+    for _ in range(8):
+        line.receive(bytes(QUEUE))
+        while usarts[0].read(0x1C) & 1 << 5:
+            usarts[0].read(0x24)
+    assert line.waiting == 0
+    assert QUEUE < usarts[1].waiting < 8 * QUEUE
+    line.receive(bytes(QUEUE))
+    assert line.waiting == QUEUE
 
 
 def test_version_2_clears_idle_through_icr() -> None:
@@ -211,6 +238,24 @@ def test_an_address_that_dma_does_not_reach_is_an_error(f4: Bench, address: int)
     assert bus.read(dma2, 4) == 1 << 3  # TEIF0
     assert pends(f4, 56)
     assert not bus.read(dma2 + 0x10, 4) & 1
+
+
+def test_rectangles(f4: Bench) -> None:
+    """DMA2D copies 2 lines of 3 pixels of 16 bits, then fills one with a color."""
+    bus, dma2d = f4.core.bus, 0x4002_B000
+    bus.write_words(RAM, [0x2222_1111, 0xAAAA_3333, 0x5555_4444, 0xBBBB_6666])
+    write(bus, dma2d, _0C=RAM, _10=1, _1C=2, _3C=RAM + 0x20, _44=3 << 16 | 2, _00=1 << 9 | 1)
+    assert bus.read(dma2d, 4) & 1
+    expire(f4)
+    assert list(bus.read_words(RAM + 0x20, 3)) == [0x2222_1111, 0x4444_3333, 0x6666_5555]
+    assert bus.read(dma2d + 4, 4) == 1 << 1
+    assert pends(f4, 90)
+    write(bus, dma2d, _08=0x3F, _34=2, _38=0xABCD, _44=1 << 16 | 1, _00=3 << 16 | 1)
+    expire(f4)
+    assert bus.read(RAM + 0x20, 4) == 0x2222_ABCD
+    write(bus, dma2d, _08=0x3F, _00=1 << 16 | 1)  # with conversion
+    expire(f4)
+    assert bus.read(dma2d + 4, 4) == 1 << 5
 
 
 def test_a_double_buffer_changes_the_memory(f4: Bench) -> None:

@@ -350,6 +350,10 @@ def test_code_that_was_replaced_is_not_checked_and_new_code_is(tmp_path: Path) -
     [
         ("c903", (1, 3)),
         ("b503", None),  # push
+        ("469d", (3, 3)),  # mov sp, r3
+        ("46bd", None),  # mov sp, r7
+        ("f381 8809", (1, 3)),  # msr psp, r1
+        ("f381 8810", None),  # msr primask, r1
         ("e9d1 0300", (1, 3)),  # ldrd
         ("e9dd 0300", None),  # of sp
         ("e9df 0300", None),  # of pc
@@ -373,7 +377,8 @@ def test_code_that_was_replaced_is_not_checked_and_new_code_is(tmp_path: Path) -
 )
 def test_the_operand_of_an_instruction(code: str, operand: tuple[int, int] | None) -> None:
     first, second = (int(half, 16) for half in [*code.split(), "-1"][:2])
-    assert operand_of(first, None if second < 0 else second) == operand
+    found = operand_of(first, None if second < 0 else second)
+    assert (found and found[:2]) == operand
 
 
 def test_the_trap_is_on_at_once(tmp_path: Path) -> None:
@@ -400,3 +405,30 @@ def test_the_trap_is_on_at_once(tmp_path: Path) -> None:
         bx lr
     """
     assert results(tmp_path, source, {6: "usage"}) == [8, 1]
+
+
+def test_stack_pointers_are_multiples_of_four(tmp_path: Path) -> None:
+    source = """start: mov r4, sp
+        orr r3, r4, #3
+        cmp r3, r3
+        itt eq
+        moveq sp, r3
+        moveq r6, #1
+        mov r5, sp
+        mov sp, r4
+        subs r5, r4
+        put r5
+        put r6
+        subs r5, r3, r4
+        put r5
+        msr msp, r3
+        mrs r5, msp
+        subs r5, r4
+        put r5
+        msr psp, r3
+        mrs r5, psp
+        subs r5, r4
+        put r5
+        bkpt #0
+    """
+    assert results(tmp_path, source) == [0, 1, 3, 0, 0]

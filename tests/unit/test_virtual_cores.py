@@ -186,16 +186,16 @@ def test_exceptions_of_the_m33_save_the_secure_float_context(tmp_path: Path) -> 
 
 
 def test_the_stack_limit_of_the_m33(tmp_path: Path) -> None:
-    """A push below MSPLIM raises a UsageFault, STKOF; nothing is stored. A reset clears MSPLIM."""
+    """A frame below MSPLIM raises a UsageFault, STKOF. A reset clears MSPLIM."""
     source = """start:
         poke 0xE000ED24, 0x40000
         mrs r5, msplim
         put r5
         mov r4, sp
-        subs r4, #16
+        subs r4, #64
         msr msplim, r4
         push {r0-r3}
-    1:  push {r0-r3}
+    1:  sub sp, #128
         bkpt #0
     usage:
         movs r5, #0
@@ -216,6 +216,35 @@ def test_the_stack_limit_of_the_m33(tmp_path: Path) -> None:
         bench.core.bus.write(0x2000_0000, 4, 0)
         bench.run()
         assert bench.results == [0, 0, 1 << 20]
+
+
+def test_exception_entry_of_the_m33_checks_the_stack_limit(tmp_path: Path) -> None:
+    """Nothing is stored below the limit; the stack pointer is the limit, and SVCall is pending."""
+    source = """start:
+        poke 0xE000ED24, 0x40000
+        mov r4, sp
+        subs r4, #16
+        msr msplim, r4
+        ldr r5, =0x5A5A5A5A
+        str r5, [sp, #-32]
+        svc #0
+        bkpt #0
+    svcall: bkpt #1
+    usage: mov r5, sp
+        subs r5, r4
+        put r5
+        ldr r5, [r4, #-16]
+        put r5
+        ldr r5, =0xE000ED28
+        ldr r5, [r5]
+        put r5
+        ldr r5, =0xE000ED24
+        ldr r5, [r5]
+        put r5
+        bkpt #2
+    """
+    values = results(tmp_path, source, {6: "usage", 11: "svcall"}, M33)
+    assert values == [0, 0x5A5A_5A5A, 1 << 20, 1 << 18 | 1 << 15 | 1 << 3]
 
 
 def test_a_debugger_reads_the_stack_limits_of_the_m33(tmp_path: Path) -> None:

@@ -44,15 +44,16 @@ _AT_CALL = (
 
 
 def report_readings(monitor: Monitor, board: Renode, elf: Elf, peripherals: str) -> None:
-    """Set both hooks. The one at the function executes no instruction of the core.
+    """Set both hooks; firmware without the function has only the one after loads.
+
+    The one at the function executes no instruction of the core.
 
     `peripherals` is what the Monitor's command of this name lists.
     """
     counter = elf.symbols(COUNTER)
-    if counter is None:
-        return
-    monitor.command('python "import sys; sys.harness_calls = True"')
-    monitor.command(f'sysbus.{board.cpu} AddHook {counter[0] & ~1:#x} "{_AT_CALL}"')
+    if counter is not None:
+        monitor.command('python "import sys; sys.harness_calls = True"')
+        monitor.command(f'sysbus.{board.cpu} AddHook {counter[0] & ~1:#x} "{_AT_CALL}"')
     with suppress(MonitorRefusedError):  # another version of Renode: the first hook stays
         monitor.command(f'python "{_PREPARED.format(cpu=board.cpu)}"')
         for name, kind in _COUNTERS.findall(peripherals):

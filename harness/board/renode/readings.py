@@ -66,8 +66,8 @@ class Counts(NamedTuple):
 
     inferences: tuple[Inference, ...]
     """One entry for each of them."""
-    empty: int
-    """Instructions between the first two readings."""
+    empty: int | None
+    """Instructions between the first two readings; None if they are not told apart from others."""
 
 
 class Reading(NamedTuple):

@@ -54,7 +54,8 @@ class RenodeBoard:
         """Start Renode, create the machine, load `image`, and run it."""
         self.stop()
         elf = self._elf = image.elf
-        self._log = RenodeLog(self._log_file, self._board.cpu, elf.memory())
+        calls = elf.symbols(counter_hooks.COUNTER) is not None
+        self._log = RenodeLog(self._log_file, self._board.cpu, elf.memory(), calls=calls)
         process = self._process = RenodeProcess(self._renode, self._log_file, self._target.name)
         monitor = process.monitor
         machine.build(monitor, self._target, self._board, elf, process.scratch)
@@ -171,18 +172,18 @@ class RenodeBoard:
         """Return why Renode has no count of an inference."""
         if elf.symbols(counter_hooks.COUNTER) is None:
             return InputError(
-                f"has no symbol {counter_hooks.COUNTER}, so Renode cannot count the instructions "
-                "of an inference, and the device's counter cannot be checked",
+                "reads no counter of the core (DWT, SysTick), and has no symbol "
+                f"{counter_hooks.COUNTER}: Renode cannot count the instructions of an inference, "
+                "and the device's counter cannot be checked",
                 where=str(elf.path),
-                remedy='read the counter in a function of this name: docs/firmware.md, "What your '
-                'firmware must do"',
+                remedy="measure with link_measure(), or read the counter in a function of this "
+                "name: docs/firmware.md",
             )
         return InfrastructureError(
             f"the firmware did not call {counter_hooks.COUNTER} before and after the inference, or "
             f"Renode's log lacks it: {self._log_file}",
             where=self._target.name,
-            remedy='it reads the counter in another way: docs/firmware.md, "What your firmware '
-            'must do"',
+            remedy="it reads the counter in another way: docs/firmware.md",
         )
 
     def _started(self) -> RenodeProcess:

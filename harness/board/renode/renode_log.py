@@ -58,9 +58,13 @@ class Abort(NamedTuple):
 
 
 class RenodeLog:
-    """The log at `path` of a machine with `core`, which runs code in the ranges `code`."""
+    """The log at `path` of a machine with `core`, which runs code in the ranges `code`.
 
-    def __init__(self, path: Path, core: str, code: Sequence[range]) -> None:
+    Without `calls`, the firmware has no function whose calls are the readings of its counter: every
+    load of the counter's register is one.
+    """
+
+    def __init__(self, path: Path, core: str, code: Sequence[range], *, calls: bool = True) -> None:
         self.abort: Abort | None = None
         self.unmapped = Accesses()
         """Accesses to nothing, except those to addresses of peripherals outside an inference."""
@@ -69,7 +73,8 @@ class RenodeLog:
         self._code = code
         self._position = 0
         self._first: list[int] = []
-        self._calls = Readings()
+        self._has_calls = calls
+        self._calls = Readings()  # or all loads
         self._loads: dict[int, Readings] = {}  # by the address of the load
         self._load: int | None = None
         self._interrupt = 0  # when the interrupt that runs began
@@ -103,15 +108,15 @@ class RenodeLog:
         pairs = self._counting.last(count)
         if pairs is None:
             return None
-        if self._load is None:
+        if self._load is None and self._has_calls:
             self._load = self._agreeing(pairs)
         for each in self._all_readings():
             each.clear()
         for inference, (_, end) in enumerate(pairs):
             self.unmapped.add(end.accesses.first, end.accesses.count, inference)
-        before, after = self._first
+        empty = self._first[1] - self._first[0] if self._has_calls else None
         inferences = (Inference(end.at - begin.at, end.interrupts) for begin, end in pairs)
-        return Counts(tuple(inferences), after - before)
+        return Counts(tuple(inferences), empty)
 
     def excerpt(self) -> list[str]:
         """Return the last warnings and errors, or else the last lines."""
@@ -129,7 +134,7 @@ class RenodeLog:
                 self._add_reading(int(reading["count"]))
         elif load := _LOAD.search(line):
             if load["core"] == self._core:
-                self._loads.setdefault(int(load["pc"], 16), Readings()).add(int(load["count"]))
+                self._add_load(int(load["pc"], 16), int(load["count"]))
         elif interrupt := _INTERRUPT.search(line):
             if interrupt["core"] == self._core:
                 self._add_interrupt(interrupt["edge"], int(interrupt["count"]))
@@ -159,6 +164,12 @@ class RenodeLog:
             if loads is not None and agree(calls, loads):
                 return address
         return None
+
+    def _add_load(self, pc: int, count: int) -> None:
+        if self._has_calls:
+            self._loads.setdefault(pc, Readings()).add(count)
+        else:
+            self._add_reading(count)
 
     def _add_reading(self, count: int) -> None:
         if len(self._first) < _BRACKET:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _SIZES = tuple(1 << bits for bits in range(4, 13))  # of complex FFTs
 _RADIX = 8
-_BYTES = 8  # of a complex float: the order is one of offsets
+_BYTES = 8  # a complex float; the order consists of offsets
 _SINES = 512
 _A_LINE = 8
 

@@ -46,7 +46,6 @@ class ExportEntry(Section, frozen=True):
     threshold: float
     network_inputs: Count
     compiled: bool
-    quantized: bool
     impulses: Count
     slices: Count
     continuous: bool

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from harness.simulator.bus import Device
 from harness.simulator.chips.stm32_wiring import Block, Wiring
 from harness.simulator.peripherals.dma_request import DmaRequest
+from harness.simulator.peripherals.stm32_dma2d import Dma2d
 from harness.simulator.peripherals.stm32_dma_channels import DmaChannels
 from harness.simulator.peripherals.stm32_dma_streams import DmaStreams
 
@@ -73,6 +74,12 @@ def streams(wiring: Wiring, block: Block) -> Device:
             for (channel, stream), requests in _routes(wiring, _F4[block.name]).items()
         },
     )
+
+
+def rectangles(wiring: Wiring, block: Block) -> Device:
+    """Make DMA2D."""
+    line = wiring.line(block.lines[0])
+    return Dma2d(wiring.core.bus, wiring.agenda, _COUPLED, line)
 
 
 def channels(wiring: Wiring, block: Block) -> Device:

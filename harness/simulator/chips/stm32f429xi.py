@@ -138,7 +138,7 @@ BLOCKS = (
         (_AHB1, 22),
     ),
     Block("Ethernet", 0x4002_8000, reset=(_AHB1, 25), size=0x1400),
-    Block("DMA2D", 0x4002_B000, reset=(_AHB1, 23), size=0xC00),
+    Block("DMA2D", 0x4002_B000, stm32_dma_routes.rectangles, (90,), (_AHB1, 23), size=0xC00),
     Block("USB OTG HS", 0x4004_0000, reset=(_AHB1, 29), size=0x4_0000),
     Block("USB OTG FS", 0x5000_0000, reset=(_AHB2, 7), size=0x4_0000),
     Block("DCMI", 0x5005_0000, reset=(_AHB2, 0)),

@@ -37,7 +37,8 @@ NRF9160 = ResetReasons(pin=1 << 0, watchdog=1 << 1, off=1 << 2, software=1 << 16
 class NrfPower(NrfClock):
     """CLOCK and POWER; `reasons` are the chip's, `request_reset` resets it.
 
-    The chip calls `note_reset` before each reset.
+    The chip calls `note_reset` before each reset. It sets `keeps_watchdog`: whether the watchdog
+    runs on in that reset (5.3.6, "Reset behavior").
     """
 
     initial: Mapping[int, int] = {**NrfClock.initial, _RAMSTATUS: 0xF} | {
@@ -56,8 +57,8 @@ class NrfPower(NrfClock):
         self._request_reset = request_reset
         self._reasons = 0  # RESETREAS
         self._cause: int | None = 0  # of the next reset; None: not known
-        self._off = self._keeps = False
-        self._is_powered = False
+        self._off = self._keeps_registers = False
+        self.keeps_watchdog = False
         super().__init__(line, agenda, hertz)
 
     def note_reset(self, *, by_pin: bool) -> None:
@@ -66,13 +67,9 @@ class NrfPower(NrfClock):
         if self._cause is None:
             self._cause = reasons.pin if by_pin else reasons.software
         self._reasons |= self._cause
-        self._keeps = self._cause in (reasons.software, reasons.off)
+        self.keeps_watchdog = self._cause == reasons.software
+        self._keeps_registers = self._cause in (reasons.software, reasons.off)
         self._cause = None
-
-    @property
-    def keeps_watchdog(self) -> bool:
-        """Whether the watchdog runs on in the reset that was noted (5.3.6, "Reset behavior")."""
-        return self._keeps and not self._off
 
     def bite(self) -> None:
         """Reset the chip on behalf of the watchdog."""
@@ -88,7 +85,7 @@ class NrfPower(NrfClock):
     def reset(self) -> None:
         """Return to the values after reset; some resets keep GPREGRET."""
         kept = {}
-        if self._keeps:
+        if self._keeps_registers:
             kept = {at: value for at in _RETAINED if (value := self._registers.get(at))}
         super().reset()
         self._registers.update(kept)

@@ -13,7 +13,10 @@ _SEED = 0x2545_F491
 
 
 class NrfRng(NrfPeripheral):
-    """The generator of a chip at `hertz`: the next byte comes some time after the last."""
+    """The generator of a chip at `hertz`: the next byte comes some time after the last.
+
+    A byte that nobody has noticed stays, where silicon replaces it.
+    """
 
     shorts: Mapping[int, tuple[int, int]] = {0: (_VALRDY, _STOP)}
 
@@ -25,16 +28,25 @@ class NrfRng(NrfPeripheral):
     def reset(self) -> None:
         """Stop, and begin anew."""
         super().reset()
+        self._running = False
         self._state = _SEED
         self._agenda.put(self._finish, None)
 
+    def write(self, offset: int, value: int) -> None:
+        """Write a register; the next byte comes after the firmware has cleared VALRDY."""
+        waited = self._running and self._happened(_VALRDY)
+        super().write(offset, value)
+        if waited and self._running and not self._happened(_VALRDY):
+            self._plan()
+
     def _task(self, offset: int) -> None:
-        if offset == _START:
-            self._start()
-        elif offset == _STOP:
+        self._running = offset == _START
+        if self._running:
+            self._plan()
+        else:
             self._agenda.put(self._finish, None)
 
-    def _start(self) -> None:
+    def _plan(self) -> None:
         seconds = _CORRECTED_SECONDS if self._registers.get(_CONFIG, 0) & 1 else _SECONDS
         self._agenda.put(self._finish, self._agenda.now() + int(seconds * self._hertz))
 
@@ -46,5 +58,6 @@ class NrfRng(NrfPeripheral):
         state ^= state << 5 & 0xFFFF_FFFF
         self._state = state
         self._registers[_VALUE] = state >> 24
-        self._start()
         self._event(_VALRDY)
+        if self._running and self.routed:
+            self._plan()

@@ -39,6 +39,7 @@ class NrfSaadc(NrfPeripheral):
         super().reset()
         self._address = self._size = 0  # the buffer: address and samples
         self._samples = 0  # SAMPLE tasks of the current result
+        self._sampling = False  # by the timer
         self._agenda.put(self._sample_by_timer, None)
 
     def _task(self, offset: int) -> None:
@@ -49,11 +50,15 @@ class NrfSaadc(NrfPeripheral):
             self._size = self._registers.get(_MAXCNT, 0) & _MOST_SAMPLES
             self._registers[_AMOUNT] = 0
             self._event(_STARTED)
+            if self._sampling:
+                self._wait_for_timer()
         elif offset == _SAMPLE:
+            self._sampling = bool(self._registers.get(_SAMPLERATE, 0) & _BY_TIMER)
             self._sample()
             self._wait_for_timer()
         elif offset == _STOP:
             self._size = 0
+            self._sampling = False
             self._agenda.put(self._sample_by_timer, None)
             self._event(_STOPPED)
         elif offset == _CALIBRATE:
@@ -87,10 +92,10 @@ class NrfSaadc(NrfPeripheral):
                 self._event(_END)
 
     def _wait_for_timer(self) -> None:
-        """Sample again at SAMPLERATE, if it is on."""
-        rate = self._registers.get(_SAMPLERATE, 0)
-        if rate & _BY_TIMER and self._size:
-            ticks = max(rate & _RATE, 1) * self._hertz // _HERTZ
+        """Sample again at SAMPLERATE, if it is on and the buffer has room."""
+        if self._sampling and self._registers.get(_AMOUNT, 0) < self._size:
+            rate = self._registers.get(_SAMPLERATE, 0) & _RATE
+            ticks = max(rate, 1) * self._hertz // _HERTZ
             self._agenda.put(self._sample_by_timer, self._agenda.now() + ticks)
 
     def _sample_by_timer(self) -> None:

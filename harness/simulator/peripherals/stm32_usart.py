@@ -182,8 +182,8 @@ class UsartV2(_Usart):
             self._idle_line = self._idle_line and not value & _IDLE
             self._update()
         elif offset == self._RQR:
-            if value & self._RXFRQ:
-                self._queue.clear()
+            if value & self._RXFRQ and self._queue:
+                self._take()  # those behind it are still on the line
                 self._update()
         elif offset != self._ISR:
             self._write_control(offset, value)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 QUEUE = 4096
 """Bytes in the queue at which the line stops delivering."""
 
+_MOST = 4 * QUEUE  # bytes in the queue of a UART that is not read; later ones are lost
 ALL_UARTS = "ALL"
 """What stands for all UARTs of a chip, in place of a name."""
 
@@ -39,10 +40,15 @@ class Uart(ABC):
         """The number of received bytes that the firmware has not read."""
         return len(self._queue)
 
+    @property
+    def listens(self) -> bool:
+        """Whether the receiver is on."""
+        return self._receiving()
+
     def receive(self, data: bytes) -> None:
-        """Receive bytes from the line; they are lost if the receiver is off."""
+        """Receive bytes from the line; they are lost if the receiver is off, or nobody reads it."""
         if self._receiving():
-            self._queue.extend(data)
+            self._queue.extend(data[: max(_MOST - len(self._queue), 0)])
             self._received()
 
     @abstractmethod
@@ -88,8 +94,11 @@ class Uarts:
 
     @property
     def waiting(self) -> int:
-        """The most received bytes that the firmware has not read from one of them."""
-        return max((uart.waiting for uart in self._uarts), default=0)
+        """The fewest received bytes that the firmware has not read from one of them.
+
+        It may have switched the receiver of another one on, and never read it.
+        """
+        return min((uart.waiting for uart in self._uarts if uart.listens), default=0)
 
     def connect(
         self,
