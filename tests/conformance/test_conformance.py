@@ -1,14 +1,17 @@
 """The emulators show what the manuals say, except where docs/cores.md says what they show."""
 
 import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from docs.generate.conformance import block, shown_block
 from harness.errors import InfrastructureError
-from tests.conformance.build import COMPILER
-from tests.conformance.emulators import EMULATORS, comes_back
+from tests.conformance.build import COMPILER, without
+from tests.conformance.emulators import EMULATORS, Line, comes_back
 from tests.conformance.expectations import Case, cases, titles
 from tests.conformance.results import Results, read_results, results_of
 from tests.conformance.run import observe
@@ -72,3 +75,28 @@ def test_an_absent_device_is_not_counted() -> None:
     text = block({"QEMU": Results("QEMU 0", {case: "absent"})})
     assert f"| **all** | {len(cases()) - 1} of {len(cases()) - 1} |" in text
     assert f"`{case}`" not in text
+
+
+@contextmanager
+def spoken(*pieces: bytes, why: str = "") -> Iterator[Line]:
+    """A line on which a device says `pieces`, and then closes it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for piece in pieces:
+            theirs.sendall(piece)
+        theirs.shutdown(socket.SHUT_WR)
+        yield Line(ours.fileno(), lambda: why)
+
+
+def test_what_a_device_began_is_shown_with_why_it_stopped() -> None:
+    with spoken(b"ready\r\na.one no", b"ne\r\na.two", why="locks up") as line:
+        assert list(line.lines()) == ["ready", "a.one none", "a.two locks up"]
+    assert not comes_back("locks up")
+    assert comes_back("exc=6 cfsr=10000 pc=0")
+
+
+def test_cases_left_out_are_bits_of_the_image(tmp_path: Path) -> None:
+    elf = tmp_path / "cases.elf"
+    elf.write_bytes(b"before" + b"skipped:\0\0\0\0" + bytes(64) + b"behind")
+    data = without(elf, [0, 9]).read_bytes()
+    assert data == b"before" + b"skipped:\0\0\0\0" + b"\x01\x02" + bytes(62) + b"behind"
