@@ -257,8 +257,12 @@ class TestWatchdog:
         self.start(chip, 32_767)
         chip.wait(HERTZ)
         assert chip.flags(WDT, 0x100, 0x400) == (1, 1)
-        assert not chip.core._reset_wanted
+        chip.reset(by_pin=True)  # between the event and its reset
         chip.wait(HERTZ // 1000)
+        assert not chip.core._reset_wanted
+        chip.write(POWER + 0x400, 1)
+        self.start(chip, 32_767)
+        chip.wait(HERTZ + HERTZ // 1000)
         assert chip.core._reset_wanted
         chip.core._reset_wanted = False
         chip.reset()

@@ -49,7 +49,8 @@ class NrfWdt(NrfPeripheral):
         super().reset()
         self._running = False
         self._requested = 0  # the reload requests that are still missing
-        self._agenda.put(self._check, None)
+        for event in (self._check, self._bite):
+            self._agenda.put(event, None)
 
     def read(self, offset: int) -> int:
         """Return a register."""
