@@ -1,6 +1,7 @@
 """The emulators that run conformance programs: each gives a serial line, and says how it ended."""
 
 import os
+import re
 import select
 import socket
 import time
@@ -31,6 +32,7 @@ _PATIENCE = 5.0  # seconds without a character; a case takes milliseconds
 _LOOK = 0.3  # seconds between two looks at a silent emulator
 _LATE = 4.0  # seconds that a character takes at most once the device has sent it
 _CHUNK = 1 << 12
+_BUILD = re.compile(r"(?<=\d\.\d\d\.\d)\.\d+")  # differs between builds of one version
 _LOCKED, _STOPPED, _ENDS, _HANGS = _WHYS = ("locks up", "stops the core", "ends", "hangs")
 _ABORT = b"CPU abort"  # in Renode's log
 
@@ -165,7 +167,7 @@ class Emulator:
 _ALL = (
     Emulator("simulator", lambda: f"Unicorn {package_version('unicorn')}", _simulator),
     Emulator("QEMU", lambda: qemu_version(find_qemu()), _qemu),
-    Emulator("Renode", lambda: find_renode().version, _renode),
+    Emulator("Renode", lambda: _BUILD.sub("", find_renode().version), _renode),
 )
 EMULATORS = {emulator.name: emulator for emulator in _ALL}
 """The emulators by their names, in the order of the tables."""
