@@ -353,3 +353,25 @@ def test_systick_passes_through_zero(tmp_path: Path) -> None:
     assert sorted(values[:4]) == [0, 1, 2, 3]
     assert values[4] == values[0]
     assert all((before - after) % 4 == 1 for before, after in pairwise(values))
+
+
+@CHIPS
+def test_the_frame_of_an_exception_is_aligned_to_eight_bytes(tmp_path: Path, chip: str) -> None:
+    """Armv6-M and Armv8-M always align it; on the Cortex-M4F, CCR.STKALIGN is set after reset."""
+    watchdog = _STOP_WATCHDOG if chip == M0PLUS else ""
+    source = f"""start: {watchdog}
+        sub sp, #4
+        mov r4, sp
+        svc #0
+        mov r0, sp
+        subs r0, r4
+        put r0
+        bkpt #0
+    svcall: mov r0, sp
+        subs r0, r4, r0
+        put r0
+        mrs r0, ipsr
+        put r0
+        bx lr
+    """
+    assert results(tmp_path, source, {11: "svcall"}, chip) == [36, 11, 0]
