@@ -133,7 +133,7 @@ class SystemControl:
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:
             return
-        self._nvic.grouping = value >> 8 & 7
+        self._nvic.set_grouping(value >> 8 & 7)
         if value & _VECTCLRACTIVE:
             self._nvic.active.clear()
         if value & (_SYSRESETREQ | _VECTRESET):
