@@ -217,11 +217,9 @@ class StopHandler:
         """Execute the block up to the instruction at `offset`, which raises a fault."""
         self._denied = None
         start, _ = self._executor.counter.entered
-        before = self._executor.before(start, offset)
-        if before:
-            stop = self._executor.step(before)
-            if self._executor.pc != start + offset:
-                return self.handle(stop)
+        stop = self._executor.approach(offset)
+        if self._executor.pc != start + offset or stop.reason is not Reason.LIMIT:
+            return self.handle(stop)
         if special is Special.UNDEFINED:
             self.exceptions.fault(nvic.USAGE_FAULT, fault_status.UNDEFINSTR)
         elif self._floats.refusal is None:
