@@ -10,6 +10,7 @@ from harness.errors import InfrastructureError
 from harness.simulator import fault_status, nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.core_devices import CoreDesign, CoreDevices
+from harness.simulator.exception_return import ExceptionReturn
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
 from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH
@@ -47,6 +48,7 @@ class StopHandler:
         design: CoreDesign,
     ) -> None:
         self.exceptions = Exceptions(executor, devices, self._on_entry, design)
+        self._return = ExceptionReturn(executor, devices, self.exceptions)
         self._executor = executor
         self._nvic = devices.nvic
         self._control = devices.control
@@ -141,7 +143,7 @@ class StopHandler:
 
     def _exception(self, number: int) -> bool:
         if number == _EXIT:
-            self.exceptions.leave()
+            self._return.leave()
             self._event = True
             return not self._nvic.active and bool(self._control[scs.SCR] & scs.SCR_SLEEPONEXIT)
         if number == _SVC:
