@@ -112,7 +112,7 @@ class ExceptionReturn:
         if unprivileged and to_thread:
             registers.write(reg.CONTROL, selected | context | CONTROL_NPRIV)
         registers.write(reg.FLAGS, psr)
-        self._executor.permissions.clear_monitor()
+        self._executor.hidden.clear_monitor()
         self._executor.pc = frame[6] & ~1
         self._nvic.current = status & IPSR
         self._priority.follow()

@@ -124,7 +124,7 @@ class Exceptions:
 
     def _begin(self, exception: int, handler: int) -> None:
         """Run the handler at the address `handler`; the registers are as it expects them."""
-        self._executor.permissions.clear_monitor()
+        self._executor.hidden.enter_handler()
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
         self.priority.follow()
