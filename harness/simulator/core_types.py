@@ -140,7 +140,7 @@ CORTEX_M33 = CoreType(
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
-            scs.CCR: 0x71B,
+            scs.CCR: 0x51A,  # STKALIGN and bit 0 are always set
             nvic_registers.SHCSR: 0xF_FD8B,
             scs.CPACR: _CPACR,
         },

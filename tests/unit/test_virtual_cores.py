@@ -375,3 +375,9 @@ def test_the_frame_of_an_exception_is_aligned_to_eight_bytes(tmp_path: Path, chi
         bx lr
     """
     assert results(tmp_path, source, {11: "svcall"}, chip) == [36, 11, 0]
+
+
+@pytest.mark.parametrize(("chip", "value"), [(M0PLUS, 0x208), (M4F, 0), (M33, 0x201)])
+def test_the_bits_of_ccr_that_are_always_set(tmp_path: Path, chip: str, value: int) -> None:
+    source = f"start: poke 0xE000ED14, 0\n {read(0xE000_ED14)} bkpt #0"
+    assert results(tmp_path, source, chip=chip) == [value]
