@@ -145,6 +145,7 @@ class StopHandler:
         if number == _EXIT:
             self._return.leave()
             self._event = True
+            self._waits_for_event = False  # the core may sleep on exit, as with a WFI
             return not self._nvic.active and bool(self._control[scs.SCR] & scs.SCR_SLEEPONEXIT)
         if number == _SVC:
             self.exceptions.supervisor_call()

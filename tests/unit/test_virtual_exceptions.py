@@ -594,3 +594,25 @@ def test_a_handler_uses_the_main_stack_and_control_says_so(tmp_path: Path, chip:
         bx lr
     """
     assert results(tmp_path, source, {11: "svcall", 17: "irq1"}, chip) == [1, 1, 1, 3, 0]
+
+
+def test_sleep_on_exit_after_a_wfe_is_a_wfi(tmp_path: Path) -> None:
+    """The return from the handler is an event, but only a WFE waits for one."""
+    source = """start: poke 0xE000E100, 1
+        wfe
+        note 2
+        b .
+    irq0: poke 0xE000ED10, 2        @ SLEEPONEXIT
+        note 1
+        bx lr
+    """
+    with running(tmp_path, source, {16: "irq0"}, wait=False) as bench:
+        core = bench.core
+        wait_for(lambda: core.sleeping)
+        with core.stopped():
+            core.bus.write(0xE000_E200, 4, 1)
+        wait_for(lambda: len(bench.results) > 1 or (core.sleeping and bench.results == [1]))
+        with core.stopped():
+            core.bus.write(0xE000_E200, 4, 1)
+        wait_for(lambda: len(bench.results) > 1)
+        assert bench.results == [1, 1]
