@@ -90,7 +90,7 @@ class Model:
     @cached_property
     def vectors(self) -> Vectors:
         """The test vectors, read from `vectors_path` at first use."""
-        if self.vectors_path.is_dir():
+        if self.vectors_path.is_dir() or (self.export and not self.vectors_path.suffix):
             labels = self.classes if self.task == "classification" else ()
             slices = self.export.slices if self.export and self.export.continuous else 1
             return load_features(self.vectors_path, labels, slices)
