@@ -11,6 +11,9 @@ STATUS_ADDRESSES = (0xE000_ED28, 0xE000_ED2C, 0xE000_ED34, 0xE000_ED38)
 USES_PSP = 1 << 2
 """The bit in EXC_RETURN for a frame on the process stack (B1.5.8)."""
 
+IN_HANDLER = "in the handler of a "
+"""In the text of `whereabouts`: the core took a fault."""
+
 _STATUS = struct.Struct("<II4xII")  # the registers of `STATUS_ADDRESSES`, in memory
 _FRAME = struct.Struct("<8I")  # r0 to r3, r12, lr, pc, xpsr: B1.5.6
 _EXCEPTION = 0x1FF  # of xPSR
@@ -41,4 +44,4 @@ def whereabouts(
         text = describe(Fault(*[*_FRAME.unpack(frame), sp, lr, *status]), locate)
     else:
         text = "\n    ".join(causes(*status))
-    return f"at {locate(pc)}, in the handler of a {name}: {text}"
+    return f"at {locate(pc)}, {IN_HANDLER}{name}: {text}"

@@ -15,9 +15,38 @@ _EXTERNAL = range(0x6000_0000, 0xA000_0000)  # Armv7-M ARM, B3.1: external RAM
 _TABLE = 128  # VTOR takes no more of the address: Armv7-M ARM, B3.2.5
 
 
+# Tag_CPU_arch in .ARM.attributes (Arm, "Addenda to, and Errata in, the ABI", IHI 0045): the
+# architectures of Cortex-M, and of these the ones that a core executes. Armv8-M with the Main
+# Extension has all of Armv7-M. Whether a chip has the optional FPU and DSP is not judged here.
+_ARCHITECTURES = {
+    11: "Armv6-M",
+    12: "Armv6S-M",
+    10: "Armv7-M",
+    13: "Armv7E-M",
+    16: "Armv8-M Baseline",
+    17: "Armv8-M Mainline",
+    21: "Armv8.1-M Mainline",
+}
+_V6, _V7, _V7E, _V8 = {11, 12}, {10, 11, 12}, {10, 11, 12, 13}, {10, 11, 12, 13, 16, 17}
+_EXECUTED = {
+    "cortex-m0": _V6,
+    "cortex-m0plus": _V6,
+    "cortex-m23": {*_V6, 16},
+    "cortex-m3": _V7,
+    "cortex-m4": _V7E,
+    "cortex-m4f": _V7E,
+    "cortex-m7": _V7E,
+    "cortex-m33": _V8,
+    "cortex-m33-nofp": _V8,
+    "cortex-m55": {*_V8, 21},
+    "cortex-m85": {*_V8, 21},
+}
+
+
 def check_firmware(elf: Elf, target: Target) -> None:
     """Raise `InputError` if `elf` is not for Cortex-M, or cannot start on `target`."""
     _check_kind(elf)
+    _check_architecture(elf, target)
     _check_place(elf, target)
     _check_vectors(elf, target)
     _check_security(elf, target)
@@ -27,13 +56,13 @@ def _check_kind(elf: Elf) -> None:
     """Check that `elf` is a program for Cortex-M."""
     with elf.opened() as file:
         kind = file["e_type"], file["e_machine"], file.elfclass, file.little_endian
-        profile = _profile(file)
+        profile = chr(_attribute(file, "TAG_CPU_ARCH_PROFILE"))
     wrong = ""
     if kind != ("ET_EXEC", "EM_ARM", 32, True):
         wrong = (
             f"is {kind[0]} for {kind[1]}, {kind[2]} bits, {'little' if kind[3] else 'big'}-endian"
         )
-    elif profile not in {"", "M"}:
+    elif profile not in {"\0", "M"}:
         wrong = f"is for the {profile} profile of the Arm architecture"
     if wrong:
         raise InputError(
@@ -43,13 +72,26 @@ def _check_kind(elf: Elf) -> None:
         )
 
 
-def _profile(file: ELFFile) -> str:
-    """Return the profile in .ARM.attributes, "M" for Cortex-M; empty if there is none."""
+def _check_architecture(elf: Elf, target: Target) -> None:
+    """Check that the core has the instructions of the architecture that `elf` is built for."""
+    with elf.opened() as file:
+        architecture = _attribute(file, "TAG_CPU_ARCH")
+    core = target.mcu.core
+    if architecture in _ARCHITECTURES and architecture not in _EXECUTED[core]:
+        raise InputError(
+            f"is built for {_ARCHITECTURES[architecture]}, but {target.name} has a {core}, which "
+            "does not have all its instructions",
+            where=str(elf.path),
+            remedy="compile and link all of it for the core (-mcpu=...), or choose another target",
+        )
+
+
+def _attribute(file: ELFFile, tag: str) -> int:
+    """Return the number in .ARM.attributes; 0 if there is none."""
     section = file.get_section_by_name(".ARM.attributes")
     if not isinstance(section, ARMAttributesSection):
-        return ""
-    profiles = (value for tag, value in attributes(section) if tag == "TAG_CPU_ARCH_PROFILE")
-    return next(map(chr, profiles), "")
+        return 0
+    return next((int(value) for name, value in attributes(section) if name == tag), 0)
 
 
 def _check_place(elf: Elf, target: Target) -> None:

@@ -63,7 +63,7 @@ def describe(fault: Fault, locate: Callable[[int], str]) -> str:
     else:
         lines.append(
             "the stack pointer was outside the stack: an overflow? "
-            "`stack` in the target file sets its size"
+            "`stack` in the target file sets its size, and in your own firmware the linker script"
         )
     lines.append(f"sp {fault.sp:#010x} cfsr {fault.cfsr:#010x} hfsr {fault.hfsr:#010x}")
     return "\n    ".join(lines)

@@ -36,7 +36,11 @@ def whole_ticks(result: Result, welcome: Welcome, where: str) -> Result:
             f"counted {counted} ticks around an inference, and {overhead} around an empty bracket",
             where=where,
             remedy="does a debugger or a low-power mode stop it? Does the port read the right "
-            "counter?",
+            "counter?"
+            + (
+                " In QEMU, the DWT always stands still: define port_ticks(), docs/firmware.md"
+                * (name == "dwt")
+            ),
         )
     least, most = _coarse_limits(result, welcome)
     first = max(0, math.ceil((least - counted) / _WRAP))

@@ -34,7 +34,7 @@ def load_features(folder: Path, labels: Sequence[str], slices: int = 1) -> Vecto
     files = sorted(folder.glob("*.txt"))
     if not files:
         raise InputError(
-            "holds no samples",
+            "holds no samples" if folder.is_dir() else "there is no such folder",
             where=str(folder),
             remedy=f"paste raw features from the Studio into a file there, for example "
             f"{labels[0] if labels else 'sample'}.1.txt",

@@ -12,13 +12,12 @@ from typing import IO, Any, Self
 from harness.errors import InfrastructureError, InputError
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Control
-from harness.simulator.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES, unknown_chip
 from harness.simulator.peripherals.uart import ALL_UARTS
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
 from harness.support.process_activity import ProcessTree
-from harness.support.suggestions import suggest
 
 _START_DEADLINE = 20.0  # seconds; a start takes half a second on an idle machine
 _STOP_DEADLINE = 3.0
@@ -60,10 +59,7 @@ class VirtualBoard:
         start.
         """
         if chip not in CHIP_NAMES:
-            raise InputError(
-                f"there is no virtual board with the chip {chip!r}",
-                remedy=suggest(chip, CHIP_NAMES),
-            )
+            raise unknown_chip(chip)
         # -P: Python must not take modules from the current folder.
         command = [sys.executable, "-P", "-m", "harness.simulator", "serve", chip]
         command += ["--json", "--private", "--uart", uart]

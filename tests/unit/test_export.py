@@ -322,6 +322,9 @@ def test_samples_that_do_not_fit_are_refused(export: Path, case: str) -> None:
 
 def test_a_folder_without_samples_is_refused(export: Path) -> None:
     shutil.rmtree(export / "features")
+    assert "there is no such folder\n  -> paste raw features" in message(
+        lambda: load_model(export).vectors
+    )
     (export / "features").mkdir()
     assert "holds no samples\n  -> paste raw features" in message(
         lambda: load_model(export).vectors

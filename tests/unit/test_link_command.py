@@ -220,6 +220,9 @@ def test_a_folder_that_is_not_there_is_refused(
 ) -> None:
     assert main(["link", "add", str(tmp_path / "none")]) == ExitCode.USAGE
     assert "none: there is no such folder" in capsys.readouterr().err
+    (tmp_path / "Makefile").touch()
+    assert main(["link", "add", str(tmp_path / "Makefile")]) == ExitCode.USAGE
+    assert "Makefile: is a file, not a folder" in capsys.readouterr().err
 
 
 def test_the_path_is_that_of_the_sources(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,6 +26,7 @@ from harness.errors import ExitCode, InputError
 from harness.image.build import Image, build_image
 from harness.image.elf_toolchain import toolchain_of
 from harness.image.prebuilt import prebuilt_image
+from harness.image.prebuilt_checks import check_firmware
 from harness.image.stack_paint import PAINT, StackUse, paint, stack_of, stack_use
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
@@ -133,7 +134,7 @@ def test_a_firmware_is_identified_sized_and_its_stack_seen(
     assert named["link_receive"].endswith("link/link.c")
     assert named["ring"].endswith("own/main.c")
     assert set(record.memory.parts) == {"application", "libc", "stack", "padding", "unknown"}
-    assert "the image lacks one of the functions" in record.estimate_unavailable
+    assert "it needs firmware that the harness builds" in record.estimate_unavailable
     assert 2000 < value(record, "stack") < 2200
     # Behind .noinit begins the heap, of which malloc() took 1000 bytes and its own.
     behind = 0x2000_0000 + sum(size[name] for name in (".data", ".bss", ".noinit"))
@@ -331,6 +332,7 @@ def test_a_firmware_that_faults_at_its_start_is_explained(
     assert "in the handler of a HardFault: PRECISERR: " in text
     assert "address 0x10000000" in text
     assert "called from Reset_Handler startup.c:" in text
+    assert "-> correct what caused the fault" in text  # it is no hang, which a reset could end
 
 
 # The documentation
@@ -386,6 +388,56 @@ def test_other_files_are_refused(
     for missing in (tmp_path / "none.elf", tmp_path / "fw.bin"):
         with pytest.raises(InputError, match="cannot be read"):
             prebuilt_image(target, missing, images)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "name", "target"),
+    [
+        ("cortex-m33", "Armv8-M Mainline", "nucleo-f429zi"),
+        ("cortex-m55", "Armv8.1-M Mainline", "nucleo-l552ze-q"),
+        ("cortex-m4", "Armv7E-M", "nucleo-f103rb"),
+        ("cortex-m3", "Armv7-M", "nucleo-g071rb"),
+        ("cortex-m23", "Armv8-M Baseline", "nucleo-f429zi"),
+    ],
+)
+def test_instructions_that_the_core_lacks_are_refused(
+    tmp_path: Path, compiled: str, name: str, target: str
+) -> None:
+    core = find_target(target, [ROOT / "targets"])
+    with pytest.raises(
+        InputError, match=rf"is built for {name}, but {target} has a {core.mcu.core}"
+    ):
+        check_firmware(compiled_for(compiled, core, tmp_path), core)
+
+
+@pytest.mark.parametrize(
+    ("compiled", "target"),
+    [
+        ("cortex-m0", "nucleo-f429zi"),
+        ("cortex-m0plus", "nucleo-f072rb"),
+        ("cortex-m3", "nucleo-f429zi"),
+        ("cortex-m4", "nucleo-f746zg"),
+        ("cortex-m7", "nucleo-l552ze-q"),
+        ("cortex-m33", "ek-ra8d1"),
+    ],
+)
+def test_instructions_of_an_earlier_core_are_taken(
+    tmp_path: Path, compiled: str, target: str
+) -> None:
+    core = find_target(target, [ROOT / "targets"])
+    check_firmware(compiled_for(compiled, core, tmp_path), core)
+
+
+def compiled_for(core: str, target: Target, folder: Path) -> Elf:
+    """Return a vector table and a loop, compiled for `core` and linked for `target`."""
+    (folder / "fw.s").write_text(
+        f".syntax unified\n.thumb\n.word {target.memory.ram.end:#x}, start + 1\n"
+        ".global start\nstart: b start\n"
+    )
+    where = f"-Wl,-Ttext={target.memory.flash.origin:#x},-n,-e,start"
+    tool = ["arm-none-eabi-gcc", f"-mcpu={core}", "-mfloat-abi=soft", "-nostdlib", where]
+    subprocess.run([*tool, "fw.s", "-o", "fw.elf"], cwd=folder, check=True)
+    return Elf(folder / "fw.elf")
 
 
 def test_another_architecture_is_refused(

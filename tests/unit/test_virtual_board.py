@@ -22,7 +22,8 @@ from pyocd.flash.eraser import FlashEraser
 from pyocd.flash.file_programmer import FileProgrammer
 
 import harness.simulator
-from harness.errors import InfrastructureError, InputError
+from harness.cli.main import main
+from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.simulator import board_client, runtime_folder
 from harness.simulator.board_faults import FAULTS, WRONG_CHIP
 from harness.simulator.board_process import VirtualBoard
@@ -426,6 +427,13 @@ def test_invalid_faults_are_refused() -> None:
 def test_an_unknown_chip_is_refused() -> None:
     with pytest.raises(InputError, match="stm32f429xi"):
         VirtualBoard.start("stm32f428xi")
+
+
+def test_the_name_of_a_board_is_told_from_that_of_its_chip(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["virtual", "serve", "nucleo-f429zi"]) == ExitCode.USAGE
+    assert "-> give the chip, not the board" in capsys.readouterr().err
 
 
 def test_a_probe_id_in_use_is_refused() -> None:

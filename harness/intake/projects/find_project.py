@@ -27,7 +27,9 @@ def find_projects(folder: Path, link: Path) -> list[Project]:
     """
     if not folder.is_dir():
         raise InputError(
-            "there is no such folder", where=str(folder), remedy="name the folder of your firmware"
+            "is a file, not a folder" if folder.exists() else "there is no such folder",
+            where=str(folder),
+            remedy="name the folder of your firmware",
         )
     for kind in _WHOLE:
         found = kind(folder, link)

@@ -95,7 +95,9 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
     addresses = image.elf.symbols(*_FUNCTIONS)
     if addresses is None:
         raise InfrastructureError(
-            f"the image lacks one of the functions {', '.join(_FUNCTIONS)}", where=where
+            "it needs firmware that the harness builds: the image lacks one of the functions "
+            f"{', '.join(_FUNCTIONS)}",
+            where=where,
         )
     main, nn_init, nn_input, nn_invoke, empty = addresses
     flash, ram = (range(part.origin, part.end) for part in (target.memory.flash, target.memory.ram))

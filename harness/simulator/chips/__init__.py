@@ -3,10 +3,8 @@
 from importlib import import_module
 from typing import Any
 
-from harness.errors import InputError
-from harness.simulator.chip_names import CHIP_NAMES
+from harness.simulator.chip_names import CHIP_NAMES, unknown_chip
 from harness.simulator.chips.chip import Chip, ChipOptions
-from harness.support.suggestions import suggest
 
 
 def build(name: str, options: ChipOptions) -> Chip:
@@ -15,9 +13,7 @@ def build(name: str, options: ChipOptions) -> Chip:
     Its module is imported here: a board has one chip, and the others take time.
     """
     if name not in CHIP_NAMES:
-        raise InputError(
-            f"there is no virtual board with the chip {name!r}", remedy=suggest(name, CHIP_NAMES)
-        )
+        raise unknown_chip(name)
     module: Any = import_module(f"{__name__}.{name}")
     chip: Chip = getattr(module, name)(options)
     return chip
