@@ -216,16 +216,25 @@ class Elf:
 
     @cached_property
     def _functions(self) -> list[tuple[int, int, str]]:
+        """Start, size and name of each function; of several names for one, a strong one is last.
+
+        The weak ones are those of handlers that the start-up code points to one loop.
+        """
         functions = []
         with self.opened() as file:
             for section in file.iter_sections(type="SHT_SYMTAB"):
                 if isinstance(section, SymbolTableSection):
                     functions += [
-                        (symbol["st_value"] & _THUMB, symbol["st_size"], symbol.name)
+                        (
+                            symbol["st_value"] & _THUMB,
+                            symbol["st_size"],
+                            symbol["st_info"]["bind"] != "STB_WEAK",
+                            symbol.name,
+                        )
                         for symbol in section.iter_symbols()
                         if symbol["st_info"]["type"] == "STT_FUNC"
                     ]
-        return sorted(functions)
+        return [(start, size, name) for start, size, _, name in sorted(functions)]
 
     def _sections(self) -> list:  # type: ignore[type-arg]
         with self.opened() as file:

@@ -68,7 +68,12 @@ def _deviations(name: str, expected: Mapping[str, Case], results: Results) -> st
     if not wrong:
         return f"{title}\nNothing.\n"
     rows = [
-        [code(case), expected[case].section, code(expected[case].expected), code(shown)]
+        [
+            code(case),
+            expected[case].section,
+            code(expected[case].expected),
+            code(shown or "nothing"),
+        ]
         for case, shown in wrong.items()
     ]
     return f"{title}\n{table(['case', 'manual', 'expected', 'shown'], rows)}"

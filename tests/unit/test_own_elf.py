@@ -440,6 +440,21 @@ def compiled_for(core: str, target: Target, folder: Path) -> Elf:
     return Elf(folder / "fw.elf")
 
 
+def test_an_address_has_the_strong_name_of_its_function(tmp_path: Path) -> None:
+    """As in start-up code: handlers that nobody defines are weak names of one loop."""
+    (tmp_path / "startup.c").write_text(
+        "void Default_Handler(void) { for (;;) { } }\n"
+        'void UsageFault_Handler(void) __attribute__((weak, alias("Default_Handler")));\n'
+        'void ADC_IRQHandler(void) __attribute__((weak, alias("Default_Handler")));\n'
+    )
+    tool = ["arm-none-eabi-gcc", "-mcpu=cortex-m4", "-g", "-nostdlib", "-Wl,-e,Default_Handler"]
+    subprocess.run([*tool, "startup.c", "-o", "fw.elf"], cwd=tmp_path, check=True)
+    elf = Elf(tmp_path / "fw.elf")
+    addresses = elf.symbols("UsageFault_Handler")
+    assert addresses is not None
+    assert elf.locate(addresses[0]).startswith("Default_Handler startup.c:1 ")
+
+
 def test_another_architecture_is_refused(
     build: Callable[..., Path], target: Target, tmp_path: Path
 ) -> None:
