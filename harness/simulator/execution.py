@@ -121,7 +121,7 @@ class Executor:
 
     def step(self) -> Stop:
         """Execute one instruction; an IT and its conditional instructions are executed as one."""
-        self.counter.state.limit = NEVER
+        self.counter.state.limit = NEVER  # another thread may interrupt: hence `always_begins`
         self._set_stepping(True)
         self._stale = True  # translated code does not count
         before = self.counter.state.count
