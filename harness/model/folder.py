@@ -164,9 +164,9 @@ def load_model(folder: Path) -> Model:
     check_name(folder.resolve().name, "model", str(folder))
     description = folder / DESCRIPTION
     if not description.exists():
-        if is_export(folder):
-            return _bare_export(folder)
-        raise _not_a_model(folder)
+        if _held_models(folder) or not is_export(folder):
+            raise _not_a_model(folder)
+        return _bare_export(folder)
     file = toml_file.read(description, ModelFile)
     check_description(file, description)
     tflite_path = folder / file.model
@@ -247,9 +247,14 @@ def list_models(roots: Sequence[Path]) -> dict[str, Path]:
     return bundled_files.first_by_name(folders, lambda folder: folder.name)
 
 
+def _held_models(folder: Path) -> dict[str, Path]:
+    """Return the models in `folder`: its own folders, or those of a repository."""
+    return list_models([folder]) or list_models([folder / "models"])
+
+
 def _not_a_model(folder: Path) -> InputError:
     """Return the error that says why `folder` is not a model."""
-    if held := list_models([folder]) or list_models([folder / "models"]):
+    if held := _held_models(folder):
         names = [str(path) for path in held.values()]
         more = ["..."] if len(names) > _MOST_NAMED else []
         return InputError(

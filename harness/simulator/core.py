@@ -147,6 +147,7 @@ class Core:
             self._expire()
             if not self.debug.control & halting_debug.C_MASKINTS:
                 self._exceptions.take_due()
+            self._exceptions.priority.follow()
             self.executor.pass_breakpoint()
             self._handle(self.executor.single_step())
             if self._reset_wanted:
@@ -238,25 +239,24 @@ class Core:
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
         self._expire()
+        if self._reset_wanted:  # by a watchdog, just now
+            self._reset()
+            return
         if self.executor.watchpoints.take():
             self._stop_handler.debug_event(halting_debug.DFSR_DWTTRAP)
             if not self._may_execute():
                 return
-        if self.nvic.pending:
-            if self.sleeping and not self._stop_handler.wakes():
-                return
-            self.sleeping = False
-            self._exceptions.take_due()
-            if not self._may_execute():
-                return
+        self._exceptions.take_due()
+        if not self._may_execute():
+            return
         self._exceptions.priority.follow()
         if self.debug.steps and self._exceptions.priority.may_preempt(nvic.DEBUG_MONITOR):
             self._step_for_monitor()
-            return
-        deadline = next_deadline(self.timed)
-        if deadline is not None:
-            limit = min(limit, deadline - self.clock.slept)
-        self._handle(self.executor.run(min(limit, self._event_at), ready))
+        else:
+            deadline = next_deadline(self.timed)
+            if deadline is not None:
+                limit = min(limit, deadline - self.clock.slept)
+            self._handle(self.executor.run(min(limit, self._event_at), ready))
         if self.executor.now() >= self._event_at:
             self._event_at = NEVER
             self._event()

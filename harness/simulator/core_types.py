@@ -50,7 +50,7 @@ CORTEX_M0PLUS = CoreType(
     model=arm_const.UC_CPU_ARM_CORTEX_M0,
     registers=ControlRegisters(
         fixed={scs.CPUID: 0x410C_C601, scs.CCR: scs.CCR_STKALIGN | scs.CCR_UNALIGN_TRP},  # r0p1
-        after_reset={},
+        after_reset={scs.CCR: scs.CCR_STKALIGN},  # the emulator itself traps unaligned accesses
         writable={scs.VTOR: _VTOR, scs.AIRCR: 0xFFFF_0006, scs.SCR: _SCR},
         present={
             *(scs.CPUID, scs.VTOR, scs.AIRCR, scs.SCR, scs.CCR, scs.DFSR),
@@ -140,7 +140,7 @@ CORTEX_M33 = CoreType(
         writable={
             scs.VTOR: _VTOR,
             scs.SCR: _SCR,
-            scs.CCR: 0x71B,
+            scs.CCR: 0x51A,  # STKALIGN and bit 0 are always set
             nvic_registers.SHCSR: 0xF_FD8B,
             scs.CPACR: _CPACR,
         },

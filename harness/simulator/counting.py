@@ -52,6 +52,8 @@ class InstructionCounter:
         *,
         portable: bool = False,
     ) -> None:
+        self.always_begins = False
+        """Whether the limit does not stop the first block of a run, if it is not in the table."""
         self._seen = seen
         self._stop = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(stop)
         self._table = (ctypes.c_uint64 * _ENTRIES)()
@@ -85,7 +87,10 @@ class InstructionCounter:
 
     def _on_block(self, uc: int, address: int, size: int, _data: int) -> None:
         state = self.state
-        limit = state.limit  # if `seen` changes it, the change applies from the next block on
+        if state.count >= state.limit and (state.block or not self.always_begins):
+            state.block = 0  # it does not run: its special instructions have no effect yet
+            self._stop(uc)
+            return
         place, key = address >> 1 & _ENTRIES - 1, address | size << 32
         entry, refuse = self._table[place], False
         if entry & _KEY != key:
@@ -94,7 +99,6 @@ class InstructionCounter:
             if keep:
                 self._table[place] = entry
         state.block = entry
-        before = state.count
-        state.count = before + (entry >> 48)
-        if refuse or before >= limit:
+        state.count += entry >> 48
+        if refuse:
             self._stop(uc)

@@ -1,30 +1,38 @@
-"""Exception entry and return, with tail-chaining.
+"""Exception entry, faults and lockup.
 
-Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.8 exception return, B1.5.11 derived
-exceptions. A core with the security extension stays in the Secure state, whose EXC_RETURN values
-are those of Armv7-M (Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also
-holds CONTROL.SFPA, and the stack limits are checked.
+Armv7-M ARM (DDI 0403E): B1.5.6 exception entry, B1.5.11 derived exceptions, B1.5.14 faults. A core
+with the security extension stays in the Secure state, whose EXC_RETURN values are those of Armv7-M
+(Armv8-M ARM, DDI 0553, EXC_RETURN and RETPSR); the stacked xPSR then also holds CONTROL.SFPA, and
+the stack limits are checked.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from harness.simulator import fault_status, float_context, nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD, BusError
 from harness.simulator.core_devices import CoreDesign, CoreDevices
+from harness.simulator.exception_bits import (
+    CONTROL_FPCA,
+    CONTROL_NPRIV,
+    CONTROL_SFPA,
+    CONTROL_SPSEL,
+    HANDLER,
+    IPSR,
+    NO_FLOAT,
+    SFPA_TO_XPSR,
+    THREAD_MAIN,
+    THREAD_PROCESS,
+    XPSR_ALIGNED,
+    XPSR_IT,
+    XPSR_T,
+)
 from harness.simulator.execution import Executor
 from harness.simulator.frames import Frames
 from harness.simulator.priority import Priority
 from harness.simulator.stacking import BASIC, EXTENDED, Access, StackError
 
 LOCKUP_PC = 0xFFFF_FFFE
-
-_XPSR_T, _XPSR_ALIGNED, _XPSR_IT = 1 << 24, 1 << 9, 0x0600_FC00
-_CONTROL_NPRIV, _CONTROL_SPSEL, _CONTROL_FPCA, _CONTROL_SFPA = 1, 2, 4, 8
-_TO_XPSR = 17  # from CONTROL.SFPA to the stacked bit
-_HANDLER, _THREAD_MAIN, _THREAD_PROCESS = 0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD
-_NO_FLOAT = 1 << 4  # of EXC_RETURN: the frame is basic
-_NUMBER = 0x1FF  # IPSR
 
 
 class Exceptions:
@@ -42,24 +50,23 @@ class Exceptions:
         self._nvic = devices.nvic
         self._scs = devices.control
         self.priority = Priority(executor, devices)
-        self._frames = Frames(executor, devices, self.priority)
+        self.frames = Frames(executor, devices, self.priority)
         self._stacking = devices.stacking
         self._floats = devices.floats
         self._entered = entered
         self._vectors = design.vectors
-        self._float_secure = _CONTROL_SFPA if design.type.security_extension else 0
+        self.float_secure = CONTROL_SFPA if design.type.security_extension else 0
+        """The bit SFPA of CONTROL, if the core has it."""
         registers = executor.registers
         self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
         self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
         self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
-        self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
-        self._restore = registers.batch(*reg.CALLER_SAVED)
 
     @property
     def privileged(self) -> bool:
         """Whether the running code is privileged."""
         xpsr, control, *_ = self._state.read()
-        return bool(xpsr & _NUMBER) or not control & _CONTROL_NPRIV
+        return bool(xpsr & IPSR) or not control & CONTROL_NPRIV
 
     def take_due(self) -> None:
         """Enter the pending exception of the highest priority, if it may preempt."""
@@ -75,49 +82,49 @@ class Exceptions:
         Without `thumb`, the state has the invalid EPSR.T of 0.
         """
         xpsr, control, sp, *caller_saved = self._state.read()
-        in_thread = not xpsr & _NUMBER
-        on_psp = in_thread and bool(control & _CONTROL_SPSEL)
-        has_float = bool(control & _CONTROL_FPCA)
+        in_thread = not xpsr & IPSR
+        on_psp = in_thread and bool(control & CONTROL_SPSEL)
+        has_float = bool(control & CONTROL_FPCA)
         aligns = has_float or bool(self._scs[scs.CCR] & scs.CCR_STKALIGN)
         words = EXTENDED if has_float else BASIC
         frame_at = sp - WORD * words & (~7 if aligns else ~3) & MASK32
-        stacked = xpsr & ~_XPSR_ALIGNED | (control & self._float_secure) << _TO_XPSR
+        stacked = xpsr & ~XPSR_ALIGNED | (control & self.float_secure) << SFPA_TO_XPSR
         if sp & 4 and aligns:
-            stacked |= _XPSR_ALIGNED
+            stacked |= XPSR_ALIGNED
         if not thumb:
-            stacked &= ~_XPSR_T
+            stacked &= ~XPSR_T
         frame = [*caller_saved, self._executor.pc, stacked]
-        privileged = not (in_thread and control & _CONTROL_NPRIV)
+        privileged = not (in_thread and control & CONTROL_NPRIV)
         access = Access(privileged, self.priority.is_negative)
         limit = self._limit(on_psp)
         try:
             self._stacking.check_limit(frame_at, limit)
-            self._frames.push(frame_at, frame, has_float, access)
+            self.frames.push(frame_at, frame, has_float, access)
         except StackError as error:
             derived = self._derived(exception, error)
             if derived is None:
                 return
             exception = derived
         frame_at = max(frame_at, limit)
-        link = _THREAD_PROCESS if on_psp else _THREAD_MAIN if in_thread else _HANDLER
+        link = THREAD_PROCESS if on_psp else THREAD_MAIN if in_thread else HANDLER
         if has_float:
-            link &= ~_NO_FLOAT
+            link &= ~NO_FLOAT
         handler = self._vector(exception)
         if handler is None:
             return
         exception, address = handler
-        status = xpsr & ~(_NUMBER | _XPSR_IT) | exception | _XPSR_T
-        control &= ~(_CONTROL_FPCA | self._float_secure)
+        status = xpsr & ~(IPSR | XPSR_IT) | exception | XPSR_T
+        control &= ~(CONTROL_FPCA | self.float_secure)
         self._enter.write((frame_at, status, control, link, status))
         self._begin(exception, address)
 
     def _limit(self, on_psp: bool) -> int:
         """Return the limit of a stack; Armv7-M has none."""
-        return self._executor.hidden.stack_limits[on_psp] if self._float_secure else 0
+        return self._executor.hidden.stack_limits[on_psp] if self.float_secure else 0
 
     def _begin(self, exception: int, handler: int) -> None:
         """Run the handler at the address `handler`; the registers are as it expects them."""
-        self._executor.permissions.clear_monitor()
+        self._executor.hidden.enter_handler()
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
         self.priority.follow()
@@ -164,108 +171,16 @@ class Exceptions:
         table = self._scs[scs.VTOR] or self._vectors
         return self._executor.bus.read(table + WORD * exception, WORD)
 
-    # Return
-
-    def leave(self) -> None:
-        """Return from the exception; the program counter contains EXC_RETURN."""
-        link = (self._executor.pc | 1) & MASK32
-        xpsr, control, _, *_ = self._state.read()
-        returning = xpsr & _NUMBER
-        is_valid = self._is_valid(link, returning)
-        self._deactivate(returning)
-        if not is_valid:
-            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
-            return
-        due = self.priority.due()
-        if due is not None:
-            self._tail_chain(due, link)
-            return
-        to_thread, on_psp = link & 0xF != 1, bool(link & 4)
-        sp = self._executor.registers.read(reg.PSP if on_psp else reg.MSP)
-        privileged = not (to_thread and control & _CONTROL_NPRIV)
-        access = Access(privileged, self.priority.is_negative)
-        try:
-            frame = self._frames.pop(sp, not link & _NO_FLOAT, access)
-        except StackError as error:
-            self._fault_at_return(error.exception, error.status, link)
-            return
-        if to_thread == bool(frame[7] & _NUMBER):
-            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
-            return
-        self._unstack(frame, sp, link, control)
-
-    def _is_valid(self, link: int, returning: int) -> bool:
-        """Return whether EXC_RETURN suits the active exceptions (B1.5.8, ExceptionReturn)."""
-        kind = link | _NO_FLOAT
-        if kind not in (_HANDLER, _THREAD_MAIN, _THREAD_PROCESS):
-            return False
-        if returning not in self._nvic.active:
-            return False
-        if kind == _HANDLER or len(self._nvic.active) == 1:
-            return True
-        return bool(self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA)
-
-    def _deactivate(self, returning: int) -> None:
-        """End the exception; a return from any but NMI clears FAULTMASK."""
-        self._nvic.leave(returning)
-        if returning != nvic.NMI and self._executor.hidden.masks()[2]:
-            self._executor.registers.write(reg.FAULTMASK, 0)
-
-    def _unstack(self, frame: Sequence[int], sp: int, link: int, control: int) -> None:
-        has_float = not link & _NO_FLOAT
-        to_thread, on_psp = link & 0xF != 1, bool(link & 4)
-        status = frame[7]
-        after = sp + WORD * (EXTENDED if has_float else BASIC) & MASK32
-        if status & _XPSR_ALIGNED and (has_float or self._scs[scs.CCR] & scs.CCR_STKALIGN):
-            after |= 4
-        registers = self._executor.registers
-        unprivileged = control & _CONTROL_NPRIV
-        # Unicorn writes all of CONTROL only in privileged thread mode: nPRIV is cleared first,
-        # and set again in thread mode.
-        psr = status & ~(_XPSR_ALIGNED | self._float_secure << _TO_XPSR)
-        mask = registers.read(reg.FAULTMASK)
-        self._leave.write((registers.read(reg.SP), mask, control & ~_CONTROL_NPRIV, psr))
-        selected = _CONTROL_SPSEL if on_psp else 0
-        context = has_float * _CONTROL_FPCA | status >> _TO_XPSR & self._float_secure
-        if to_thread:
-            registers.write(reg.CONTROL, selected | context)
-        else:
-            kept = control & ~(_CONTROL_FPCA | self._float_secure)
-            registers.write(reg.CONTROL, kept | context)
-        registers.write(reg.SP, after)
-        self._restore.write(frame[:6])
-        self._frames.restore_float(frame)
-        if unprivileged and to_thread:
-            registers.write(reg.CONTROL, selected | context | _CONTROL_NPRIV)
-        registers.write(reg.FLAGS, psr)
-        self._executor.permissions.clear_monitor()
-        self._executor.pc = frame[6] & ~1
-        self._nvic.current = status & _NUMBER
-        self.priority.follow()
-        if not status & _XPSR_T:
-            self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
-
-    def _tail_chain(self, exception: int, link: int) -> None:
+    def tail_chain(self, exception: int, link: int) -> None:
         """Enter `exception` with the frame and the registers of the one that ended."""
         handler = self._vector(exception)
         if handler is None:
             return
         exception, address = handler
         registers = self._executor.registers
-        status = registers.read(reg.XPSR) & ~(_NUMBER | _XPSR_IT) | exception | _XPSR_T
+        status = registers.read(reg.XPSR) & ~(IPSR | XPSR_IT) | exception | XPSR_T
         self._chain.write((registers.read(reg.FAULTMASK), status, link, status))
         self._begin(exception, address)
-
-    def _fault_at_return(self, exception: int, status: int, link: int) -> None:
-        """Tail-chain to a fault of the return itself: the frame stays where it is."""
-        self._scs.raise_bits(scs.CFSR, status)
-        if exception not in self._nvic.enabled or not self.priority.may_preempt(exception):
-            self._scs.raise_bits(scs.HFSR, fault_status.FORCED)
-            exception = nvic.HARD_FAULT
-        if self.priority.may_preempt(exception):
-            self._tail_chain(exception, link)
-        else:
-            self.lock_up()
 
     # Faults
 

@@ -65,7 +65,7 @@ class Executor:
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = Stop(Reason.LIMIT)
-        self._stepping = 0  # instructions
+        self._stepping = False
         self.permissions = Permissions(self.emulator, self.interrupt)
         self._at_it_block = False
         self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint, self._on_guard)
@@ -119,20 +119,22 @@ class Executor:
         """Execute one instruction, also if it is an IT or in an IT block."""
         return it_walk.single_step(self)
 
-    def step(self, instructions: int = 1) -> Stop:
-        """Execute `instructions`; an IT and its conditional instructions are executed as one."""
+    def step(self) -> Stop:
+        """Execute one instruction; an IT and its conditional instructions are executed as one."""
         self.counter.state.limit = NEVER
-        self._stepping, self.violations.stores.alone = instructions, True
+        self._set_stepping(True)
         self._stale = True  # translated code does not count
         before = self.counter.state.count
         pc = self.pc
         try:
-            stop = self._start(instructions)
+            stop = self._start(1)
         finally:
-            self._stepping, self.violations.stores.alone = 0, False
-        if instructions == 1:
-            self.counter.state.count = before + self._stepped(pc, stop)
+            self._set_stepping(False)
+        self.counter.state.count = before + self._stepped(pc, stop)
         return stop
+
+    def _set_stepping(self, stepping: bool) -> None:
+        self._stepping = self.violations.stores.alone = self.counter.always_begins = stepping
 
     def _stepped(self, pc: int, stop: Stop) -> int:
         """Return how many instructions the step from `pc` executed."""
@@ -158,9 +160,19 @@ class Executor:
         """Ignore a breakpoint at `pc` when the next run starts."""
         self._breakpoints.pass_once(self.pc)
 
-    def before(self, start: int, offset: int) -> int:
-        """Return the number of instructions before `offset` in the block at `start`."""
-        return self._blocks.position(start, start + offset)
+    def approach(self, offset: int) -> Stop:
+        """Execute the last entered block up to the instruction at `offset`.
+
+        Execute that, too, if its IT condition is false. `pc` then tells how far execution came.
+        """
+        start, _ = self.counter.entered
+        stop = Stop(Reason.LIMIT)
+        while stop.reason is Reason.LIMIT and (
+            start <= self.pc < start + offset
+            or (self.pc == start + offset and not it_walk.passes(self.registers))
+        ):
+            stop = self.single_step()
+        return stop
 
     @property
     def float_allowed(self) -> bool:
@@ -212,7 +224,6 @@ class Executor:
             self.flush()
         self._stop = Stop(Reason.LIMIT)
         self._denials.stop = self.violations.aborts.stop = None
-        self.counter.state.block = 0
         self._at_it_block = False
         error = self._emulate(count)
         while self._denials.checks.retranslate():
@@ -235,6 +246,7 @@ class Executor:
     def _emulate(self, count: int) -> int:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
         self._running = True
+        self.counter.state.block = 0
         error = self.emulator.start(self.pc, count)
         self._running = False
         self.violations.leave()
@@ -303,13 +315,16 @@ class Executor:
         if not self._is_special(block):
             return block.count, True, False
         if self._stepping:
-            own = [(at, special) for at, special in block.specials if not at]
-            block = replace(block, specials=tuple(own if self._stepping == 1 else ()))
+            own = (found for found in block.specials if not found[0])
+            block = replace(block, specials=tuple(own))
         try:
-            return block.count, False, self._special(block)
+            refuses = self._special(block)
         except Exception as error:
             self._fail(error)
             return block.count, False, True
+        if refuses:
+            self._stop = Stop(Reason.SPECIAL)
+        return block.count, False, refuses
 
     def _is_special(self, block: Block) -> bool:
         return any(

@@ -179,6 +179,8 @@ class HaltingDebug:
                 self._write_register(number, self._data)
             else:
                 self._data = self._read_register(number)
+        if selector & _REGWNR:
+            self._executor.registers.refresh()
 
     def _read_register(self, number: int) -> int:
         registers = self._executor.registers
@@ -199,7 +201,6 @@ class HaltingDebug:
                 self._nvic.active = [exception] if exception else []
                 self._nvic.current = exception
             registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
-            registers.refresh()
 
     def _read_special(self) -> int:
         """Return CONTROL, FAULTMASK, BASEPRI and PRIMASK in one word."""

@@ -15,6 +15,7 @@ from harness.errors import InfrastructureError
 
 _WORD = 4
 _BOTH = ctypes.c_uint32 * 2  # Non-secure, Secure; a core without the extension uses the first
+_NPRIV, _SPSEL = 1, 2  # of CONTROL
 _NOTHING = (1 << 64) - 1  # no address is monitored
 
 # The lengths of the arrays behind the structure: the base addresses, sizes and attributes of
@@ -117,8 +118,8 @@ class HiddenState:
     def end_user_mode(self) -> int:
         """Clear CONTROL.nPRIV, with which Unicorn refuses special registers; return its value."""
         with self.changing() as machine:
-            user: int = machine.control[self.bank] & 1
-            machine.control[self.bank] &= ~1
+            user: int = machine.control[self.bank] & _NPRIV
+            machine.control[self.bank] &= ~_NPRIV
         return user
 
     @contextmanager
@@ -146,10 +147,15 @@ class HiddenState:
         self.store()
 
     def clear_monitor(self) -> None:
-        """Clear the exclusive monitor."""
-        self.load()
-        self._exclusive.value = _NOTHING
-        self.store()
+        """Clear the exclusive monitor: the next STREX fails."""
+        with self.changing():
+            self._exclusive.value = _NOTHING
+
+    def enter_handler(self) -> None:
+        """Clear the exclusive monitor, and CONTROL.SPSEL: the handler's stack is the main one."""
+        with self.changing() as machine:
+            machine.control[self.bank] &= ~_SPSEL
+            self._exclusive.value = _NOTHING
 
     def _find_machine(self) -> int:
         """Return the offset of `_Machine` in the context: a change of PRIMASK tells it."""

@@ -44,6 +44,12 @@ def state(registers: Registers) -> int:
     return status >> 8 & 0xFC | status >> 25 & 3
 
 
+def passes(registers: Registers) -> bool:
+    """Return whether the next instruction has no IT condition, or a true one."""
+    now = state(registers)
+    return not now or _passes(now >> 4, registers.read(XPSR) >> 28)
+
+
 def single_step(machine: Machine) -> Stop:
     """Execute one instruction, which is perhaps an IT or in an IT block."""
     found = machine.bus.memory(machine.pc, 2)

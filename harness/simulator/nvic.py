@@ -124,6 +124,11 @@ class Nvic:
         self._priorities[exception] = value & self.mask
         self._changed()
 
+    def set_grouping(self, grouping: int) -> None:
+        """Set PRIGROUP: what is pending may now preempt."""
+        self.grouping = grouping
+        self._changed()
+
     def group(self, priority: int) -> int:
         """Return the group priority, which decides about preemption (B1.5.4, PRIGROUP)."""
         return priority if priority < 0 else priority & (0xFF << self.grouping + 1) & 0xFF

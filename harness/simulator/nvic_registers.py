@@ -82,7 +82,7 @@ class NvicRegisters:
             self._write_priorities(4 + offset - SHPR1, value)
 
     def _read_set(self, offset: int) -> int:
-        first = nvic.EXTERNAL + 8 * (offset & 0x7F)
+        first = nvic.EXTERNAL + 8 * (offset - IABR if offset >= IABR else offset & 0x7F)
         if offset >= IABR:
             members = set(self._nvic.active)
         else:

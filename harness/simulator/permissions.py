@@ -1,4 +1,4 @@
-"""The permissions of the emulated core: the MPU's regions, and the exclusive monitor.
+"""The permissions of the emulated core: the MPU's regions.
 
 The emulator itself checks them, because they are in its hidden state.
 """
@@ -32,10 +32,6 @@ class Permissions:
                 words[:] = list(values)
         self._emulator.forget_permissions()
         self._interrupt()
-
-    def clear_monitor(self) -> None:
-        """Clear the exclusive monitor: the next STREX fails."""
-        self._hidden.clear_monitor()
 
     def stop_for(self, exception: int) -> Stop | None:
         """Return the reason of an exception of the MPU or the default memory map; None of others.

@@ -31,7 +31,8 @@ class ControlRegisters:
     """The registers of a core type, by their offset.
 
     `fixed` are read-only registers, `after_reset` values after reset, and `writable` the bits that
-    software can write. If there are registers `present`, all others read as zero and ignore writes.
+    software can write; the others keep those values. If there are registers `present`, all others
+    read as zero and ignore writes.
     """
 
     fixed: Mapping[int, int]
@@ -121,7 +122,7 @@ class SystemControl:
         elif offset in (CFSR, HFSR):
             self._registers[offset] = self[offset] & ~value
         elif offset not in self._design.fixed:
-            self._registers[offset] = value
+            self._registers[offset] = value | self._design.after_reset.get(offset, 0) & ~writable
             if offset == CPACR:
                 self._float_allowed(self[CPACR] & CPACR_CP10 == CPACR_CP10)
             elif offset in (CCR, ACTLR):
@@ -133,7 +134,7 @@ class SystemControl:
     def _write_application_control(self, value: int) -> None:
         if value >> 16 != _VECTKEY:
             return
-        self._nvic.grouping = value >> 8 & 7
+        self._nvic.set_grouping(value >> 8 & 7)
         if value & _VECTCLRACTIVE:
             self._nvic.active.clear()
         if value & (_SYSRESETREQ | _VECTRESET):

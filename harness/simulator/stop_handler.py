@@ -10,6 +10,7 @@ from harness.errors import InfrastructureError
 from harness.simulator import fault_status, nvic, scs
 from harness.simulator import registers as reg
 from harness.simulator.core_devices import CoreDesign, CoreDevices
+from harness.simulator.exception_return import ExceptionReturn
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
 from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH
@@ -47,6 +48,7 @@ class StopHandler:
         design: CoreDesign,
     ) -> None:
         self.exceptions = Exceptions(executor, devices, self._on_entry, design)
+        self._return = ExceptionReturn(executor, devices, self.exceptions)
         self._executor = executor
         self._nvic = devices.nvic
         self._control = devices.control
@@ -141,8 +143,9 @@ class StopHandler:
 
     def _exception(self, number: int) -> bool:
         if number == _EXIT:
-            self.exceptions.leave()
+            self._return.leave()
             self._event = True
+            self._waits_for_event = False  # the core may sleep on exit, as with a WFI
             return not self._nvic.active and bool(self._control[scs.SCR] & scs.SCR_SLEEPONEXIT)
         if number == _SVC:
             self.exceptions.supervisor_call()
@@ -217,11 +220,9 @@ class StopHandler:
         """Execute the block up to the instruction at `offset`, which raises a fault."""
         self._denied = None
         start, _ = self._executor.counter.entered
-        before = self._executor.before(start, offset)
-        if before:
-            stop = self._executor.step(before)
-            if self._executor.pc != start + offset:
-                return self.handle(stop)
+        stop = self._executor.approach(offset)
+        if self._executor.pc != start + offset or stop.reason is not Reason.LIMIT:
+            return self.handle(stop)
         if special is Special.UNDEFINED:
             self.exceptions.fault(nvic.USAGE_FAULT, fault_status.UNDEFINSTR)
         elif self._floats.refusal is None:

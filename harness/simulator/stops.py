@@ -15,6 +15,8 @@ class Reason(Enum):
     """WFI."""
     EVENT = auto()
     """WFE or YIELD; the core decides whether it sleeps."""
+    SPECIAL = auto()
+    """A special instruction of the next block must not run; the core knows which."""
     BREAKPOINT = auto()
     EXCEPTION = auto()
     """`number` is QEMU's exception number: see stop_handler.py."""

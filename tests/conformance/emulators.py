@@ -1,6 +1,7 @@
 """The emulators that run conformance programs: each gives a serial line, and says how it ended."""
 
 import os
+import re
 import select
 import socket
 import time
@@ -29,8 +30,10 @@ from tests.support.pyocd_sessions import session
 
 _PATIENCE = 5.0  # seconds without a character; a case takes milliseconds
 _LOOK = 0.3  # seconds between two looks at a silent emulator
+_SOON = 0.05  # seconds between two looks at an emulator that is ending
 _LATE = 4.0  # seconds that a character takes at most once the device has sent it
 _CHUNK = 1 << 12
+_BUILD = re.compile(r"(?<=\d\.\d\d\.\d)\.\d+")  # differs between builds of one version
 _LOCKED, _STOPPED, _ENDS, _HANGS = _WHYS = ("locks up", "stops the core", "ends", "hangs")
 _ABORT = b"CPU abort"  # in Renode's log
 
@@ -64,7 +67,7 @@ class Line:
             if select.select([self.descriptor], [], [], _LOOK)[0]:
                 data = self._read()
                 if not data:
-                    time.sleep(_LATE)  # for the emulator to end
+                    self._wait_for_end()
                     break
                 *whole, text = (text + data.replace(b"\r", b"")).split(b"\n")
                 for line in whole:
@@ -73,6 +76,11 @@ class Line:
             elif time.monotonic() - heard > (_LATE if self.why_silent() else _PATIENCE):
                 break
         yield f"{text.decode('ascii', 'replace')} {self.why_silent() or _HANGS}"
+
+    def _wait_for_end(self) -> None:
+        limit = time.monotonic() + _LATE
+        while not self.why_silent() and time.monotonic() < limit:
+            time.sleep(_SOON)
 
     def _read(self) -> bytes:
         try:
@@ -165,7 +173,7 @@ class Emulator:
 _ALL = (
     Emulator("simulator", lambda: f"Unicorn {package_version('unicorn')}", _simulator),
     Emulator("QEMU", lambda: qemu_version(find_qemu()), _qemu),
-    Emulator("Renode", lambda: find_renode().version, _renode),
+    Emulator("Renode", lambda: _BUILD.sub("", find_renode().version), _renode),
 )
 EMULATORS = {emulator.name: emulator for emulator in _ALL}
 """The emulators by their names, in the order of the tables."""

@@ -20,7 +20,7 @@ class SlowLink:
     def __init__(self, latency: Callable[[], float], each: float) -> None:
         self.link = SimpleNamespace(waited=0.0, computed=0.0, via="debug")
         self.keeps_state = self.memory_is_optional = False
-        self.welcome = None
+        self.welcome = self.target = None
         self.counts: list[int] = []
         self._latency = latency
         self._each = each

@@ -28,7 +28,7 @@ from harness.link.messages import DeviceError, Message
 from harness.measure.profiled_layer import LayerProfile
 from harness.model.folder import find_model, list_models
 from harness.report.profile_table import plot_profile, print_profile
-from harness.runs import link_dut
+from harness.runs import link_dut, link_session
 from harness.runs.layer_profile import Profile, _reconcile
 from harness.runs.link_dut import LinkDut
 from harness.runs.link_session import Session
@@ -173,6 +173,7 @@ def test_a_profile_checks_its_first_inference_by_the_stated_clock(
 
     monkeypatch.setattr(Session, "measure", measure)
     monkeypatch.setattr(link_dut, "measure_clock", lambda *_: None)  # a virtual board has none
+    monkeypatch.setattr(link_session, "as_counted", lambda target, _: target)  # it has no cycles
     virtual = find_target("virtual-stm32", Workspace(ROOT).targets)
     counter = msgspec.structs.replace(virtual.counter, ticks="cycles")
     target = msgspec.structs.replace(virtual, counter=counter, clock=Clock(64_000_000, "made up"))

@@ -353,3 +353,31 @@ def test_systick_passes_through_zero(tmp_path: Path) -> None:
     assert sorted(values[:4]) == [0, 1, 2, 3]
     assert values[4] == values[0]
     assert all((before - after) % 4 == 1 for before, after in pairwise(values))
+
+
+@CHIPS
+def test_the_frame_of_an_exception_is_aligned_to_eight_bytes(tmp_path: Path, chip: str) -> None:
+    """Armv6-M and Armv8-M always align it; on the Cortex-M4F, CCR.STKALIGN is set after reset."""
+    watchdog = _STOP_WATCHDOG if chip == M0PLUS else ""
+    source = f"""start: {watchdog}
+        sub sp, #4
+        mov r4, sp
+        svc #0
+        mov r0, sp
+        subs r0, r4
+        put r0
+        bkpt #0
+    svcall: mov r0, sp
+        subs r0, r4, r0
+        put r0
+        mrs r0, ipsr
+        put r0
+        bx lr
+    """
+    assert results(tmp_path, source, {11: "svcall"}, chip) == [36, 11, 0]
+
+
+@pytest.mark.parametrize(("chip", "value"), [(M0PLUS, 0x208), (M4F, 0), (M33, 0x201)])
+def test_the_bits_of_ccr_that_are_always_set(tmp_path: Path, chip: str, value: int) -> None:
+    source = f"start: poke 0xE000ED14, 0\n {read(0xE000_ED14)} bkpt #0"
+    assert results(tmp_path, source, chip=chip) == [value]

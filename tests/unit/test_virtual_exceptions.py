@@ -560,3 +560,59 @@ def test_pins_are_logged_with_the_time(tmp_path: Path) -> None:
         up, down = bench.chip.pins.log
         assert (up.pin, up.high, down.pin, down.high) == ("PB0", True, "PB0", False)
         assert down.instructions - up.instructions == 21
+
+
+@pytest.mark.parametrize("chip", ["stm32f429xi", "nrf91"])
+def test_a_handler_uses_the_main_stack_and_control_says_so(tmp_path: Path, chip: str) -> None:
+    """CONTROL.nPRIV stays, also after a nested handler; SPSEL is 0 (B1.4.4, B1.5.6)."""
+    source = """start:
+        poke 0xE000E100, 3
+        poke 0xE000E400, 0x2040
+        poke 0xE000ED1C, 0x40000000     @ SVCall: less urgent than interrupt 1
+        mov r4, sp
+        sub r0, r4, #0x400
+        msr psp, r0
+        movs r0, #3
+        msr control, r0
+        isb
+        svc #0
+        mrs r0, control
+        put r0
+        sub r0, sp, r4
+        adds r0, #0x400
+        put r0
+        bkpt #0
+    svcall: mrs r0, control
+        put r0
+        poke 0xE000E200, 2
+        isb
+        mrs r0, control
+        put r0
+        bx lr
+    irq1: mrs r0, control
+        put r0
+        bx lr
+    """
+    assert results(tmp_path, source, {11: "svcall", 17: "irq1"}, chip) == [1, 1, 1, 3, 0]
+
+
+def test_sleep_on_exit_after_a_wfe_is_a_wfi(tmp_path: Path) -> None:
+    """The return from the handler is an event, but only a WFE waits for one."""
+    source = """start: poke 0xE000E100, 1
+        wfe
+        note 2
+        b .
+    irq0: poke 0xE000ED10, 2        @ SLEEPONEXIT
+        note 1
+        bx lr
+    """
+    with running(tmp_path, source, {16: "irq0"}, wait=False) as bench:
+        core = bench.core
+        wait_for(lambda: core.sleeping)
+        with core.stopped():
+            core.bus.write(0xE000_E200, 4, 1)
+        wait_for(lambda: len(bench.results) > 1 or (core.sleeping and bench.results == [1]))
+        with core.stopped():
+            core.bus.write(0xE000_E200, 4, 1)
+        wait_for(lambda: len(bench.results) > 1)
+        assert bench.results == [1, 1]

@@ -199,3 +199,54 @@ def test_a_step_at_an_it_that_the_core_does_not_have(tmp_path: Path) -> None:
         place = skip(bench)
         bench.core.step()
         assert bench.core.executor.pc == place + 6
+
+
+@pytest.mark.parametrize("stepped", [False, True], ids=["run", "step"])
+@pytest.mark.parametrize(("value", "faults"), [(0, 1), (1, 0)])
+def test_a_denied_float_instruction(tmp_path: Path, value: int, faults: int, stepped: bool) -> None:
+    """It faults with the IT state of its own; it is executed again afterwards. False, it is a NOP.
+
+    The IT block before it contains instructions whose condition is false.
+    """
+    source = f"""start:
+        poke 0xE000ED24, 0x70000
+        movs r4, #0
+        movs r5, #0
+        bkpt #0
+        cmp r5, #0
+        ite ne
+        addne r4, #16
+        addeq r4, #32
+        cmp r5, #{value}
+        itett eq
+        addeq r4, #1
+        addne r4, #2
+        vmoveq.f32 s0, #1.0
+        addeq r4, #4
+        put r4
+        bkpt #0
+    usage: ldr r6, [sp, #28]
+        lsrs r7, r6, #10
+        ands r7, #0x3F       @ the upper bits of ITSTATE
+        put r7
+        ubfx r7, r6, #25, #2
+        put r7
+        poke 0xE000ED88, 0xF00000
+        dsb
+        isb
+        bx lr
+    """
+    with running(tmp_path, source, {6: "usage"}) as bench:
+        core = bench.core
+        skip(bench)
+        if stepped:
+            while core.bus.read(core.executor.pc, 2) != 0xBE00:
+                core.step()
+        else:
+            resume(bench)
+        *state, total = bench.results
+        assert total == (37 if faults else 34)
+        assert len(state) == 2 * faults
+        if faults:
+            itstate = state[0] << 2 | state[1]
+            assert (itstate >> 4, itstate & 0xF) == (0, 0b0100)

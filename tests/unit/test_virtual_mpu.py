@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.simulator import halting_debug, scs
 from harness.simulator import registers as reg
-from harness.simulator import scs
 from harness.simulator.mpu import MpuV7
 from harness.simulator.stops import Reason
 from tests.support.assembly_bench import Bench, results, running
@@ -409,3 +409,63 @@ def test_the_checks_of_stacking_are_those_of_code(
             address = _WINDOW + data.draw(st.integers(0, 0x1FFF))
             ours = unit.allows(address, write=bool(kind & 1), privileged=kind < 2, negative=False)
             assert trial(bench, kind, address) == ours
+
+
+_SECTION = """
+    poke 0xE000ED9C, 0x08000010
+    poke 0xE000EDA0, 0x0300002F   @ the flash, for all
+    poke 0xE000ED9C, 0x20000011
+    poke 0xE000EDA0, 0x0300001F   @ 64 KiB of RAM, for all
+    poke 0xE000ED9C, 0x20010012
+    poke 0xE000EDA0, 0x0100001D   @ 32 KiB, for privileged code
+    poke 0xE000ED24, 0x70000
+    ldr r6, =0x20010100
+"""
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_debugger_that_writes_a_register_does_not_end_the_protection(
+    tmp_path: Path, writes: bool
+) -> None:
+    source = f"""start: {_SECTION}
+        mov r0, sp
+        sub r0, #0x400
+        msr psp, r0
+        poke 0xE000ED94, 5
+        movs r0, #3
+        msr control, r0
+        isb
+        bkpt #0
+        str r0, [r6]
+        bkpt #1
+    memory: note 4
+        bkpt #2
+    """
+    with running(tmp_path, source, {4: "memory"}) as bench:
+        if writes:
+            bench.core.debug.write(halting_debug.DCRDR & 0xFFF, 5)
+            bench.core.debug.transfer_register(1 << 16)
+        bench.core.executor.pc += 2
+        bench.core.resume()
+        bench.wait()
+        assert bench.results == [4]
+
+
+def test_a_step_after_faultmask_runs_without_the_mpu(tmp_path: Path) -> None:
+    """CTRL.HFNMIENA is 0; the region is of the flash only."""
+    source = f"""start: {_SECTION}
+        poke 0xE000ED94, 1
+        ldr r6, =0x20020000
+        bkpt #0
+        cpsid f
+        str r6, [r6]
+        bkpt #1
+    """
+    with running(tmp_path, source) as bench:
+        core = bench.core
+        core.executor.pc += 2
+        after = core.executor.pc + 4
+        core.step()
+        core.step()
+        assert core.executor.pc == after
+        assert core.bus.read(0x2002_0000, 4) == 0x2002_0000

@@ -166,3 +166,41 @@ def test_a_fault_in_nmi_locks_up(tmp_path: Path) -> None:
         assert bench.core.locked_up
         assert bench.results == [1]
         assert bench.register(scs.HFSR) == 1 << 30
+
+
+def test_a_new_grouping_lets_a_pending_interrupt_preempt_at_once(tmp_path: Path) -> None:
+    """With PRIGROUP 7 nothing preempts; with 0, priority 0x20 preempts 0x40."""
+    source = """start:
+        poke 0xE000E100, 0x3
+        poke 0xE000E400, 0x2040
+        poke 0xE000ED0C, 0x05FA0700
+        poke 0xE000E200, 1
+        isb
+        bkpt #0
+    irq0: poke 0xE000E200, 2
+        isb
+        note 1
+        poke 0xE000ED0C, 0x05FA0000
+        b 1f
+    1:  note 3
+        bx lr
+    irq1: note 2
+        bx lr
+    """
+    assert results(tmp_path, source, {16: "irq0", 17: "irq1"}) == [1, 2, 3]
+
+
+def test_the_reserved_words_behind_the_active_bits_read_as_zero(tmp_path: Path) -> None:
+    source = """start:
+        poke 0xE000E100, 1
+        poke 0xE000E200, 1
+        isb
+        bkpt #0
+    irq0: ldr r4, =0xE000E300
+        ldr r5, [r4]
+        put r5
+        ldr r5, [r4, #128]
+        put r5
+        bx lr
+    """
+    assert results(tmp_path, source, {16: "irq0"}) == [1, 0]

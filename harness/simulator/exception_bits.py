@@ -1,0 +1,14 @@
+"""Bits of xPSR and CONTROL, and the values of EXC_RETURN, for exception entry and return.
+
+Armv7-M ARM (DDI 0403E): B1.4.2 xPSR, B1.4.4 CONTROL, B1.5.8 EXC_RETURN. Armv8-M ARM (DDI 0553):
+CONTROL.SFPA and RETPSR.SFPA.
+"""
+
+XPSR_T, XPSR_ALIGNED, XPSR_IT = 1 << 24, 1 << 9, 0x0600_FC00
+IPSR = 0x1FF
+
+CONTROL_NPRIV, CONTROL_SPSEL, CONTROL_FPCA, CONTROL_SFPA = 1, 2, 4, 8
+SFPA_TO_XPSR = 17  # from CONTROL.SFPA to the bit of the stacked xPSR
+
+HANDLER, THREAD_MAIN, THREAD_PROCESS = 0xFFFF_FFF1, 0xFFFF_FFF9, 0xFFFF_FFFD
+NO_FLOAT = 1 << 4  # of EXC_RETURN: the frame is basic
