@@ -58,7 +58,11 @@ def parsed(file: IO[bytes], where: str) -> Iterator[ELFFile]:
     try:
         kind = kind_of(file.read(_START))
         if kind != "an ELF file":
-            raise InputError(f"cannot be read as ELF: it is {kind}", where=where)
+            raise InputError(
+                f"cannot be read as ELF: it is {kind}",
+                where=where,
+                remedy="give the linker's output, from which .bin and .hex files are made",
+            )
         elf = ELFFile(file)
         _check_extent(elf)
         yield elf

@@ -385,6 +385,8 @@ def test_other_files_are_refused(
     x86 = patched(elf, 18, b"\x03\0", tmp_path)  # e_machine
     assert "is ET_EXEC for EM_386" in refused(x86, target, images)
     (tmp_path / "fw.bin").write_bytes(b"\0" * 100)
+    with pytest.raises(InputError, match=r"give the linker's output, from which \.bin"):
+        prebuilt_image(target, tmp_path / "fw.bin", images)
     for missing in (tmp_path / "none.elf", tmp_path / "fw.bin"):
         with pytest.raises(InputError, match="cannot be read"):
             prebuilt_image(target, missing, images)
