@@ -115,7 +115,7 @@ def test_a_part_that_fails_ends_the_check(
 
 
 def test_wrong_outputs_and_a_wrong_clock_are_both_found(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, cycles: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "targets" / "other.toml").write_text(
         'base = "virtual-stm32"\ndescription = "another"\ncounter.ticks = "cycles"\n'
@@ -136,7 +136,7 @@ def test_wrong_outputs_and_a_wrong_clock_are_both_found(
 
 
 def test_a_vague_clock_is_neither_right_nor_wrong(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, cycles: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "targets" / "other.toml").write_text(
         'base = "virtual-stm32"\ndescription = "another"\ncounter.ticks = "cycles"\n'

@@ -122,7 +122,7 @@ def repository(
 
 
 @pytest.fixture
-def desk(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(repository: Repository, cycles: None, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A virtual board whose instructions are said to be cycles; its clock is how fast it runs."""
     monkeypatch.setattr(core_clock, "APART", 0.2)
     monkeypatch.setattr(core_clock, "_VAGUE", 1.0)  # it runs now faster, now slower
