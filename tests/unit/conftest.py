@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,17 @@ def desk(
 def cycles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let simulated boards pass for silicon, whose ticks are what the target file says."""
     monkeypatch.setattr(PyocdBoard, "counts_instructions", False)
+
+
+@pytest.fixture
+def no_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let gRPC be missing for what is imported from now on.
+
+    A module that was imported before is in `sys.modules`, and is an attribute of its package. Both
+    go, and both come back: a test after this one must not meet two modules of one name.
+    """
+    package = "harness.board.labgrid"
+    for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+        monkeypatch.delattr(sys.modules[package], name.removeprefix(f"{package}."))
+    monkeypatch.setitem(sys.modules, "grpc", None)

@@ -1,7 +1,6 @@
 """The health of boards and the status of places, without a coordinator."""
 
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -501,11 +500,8 @@ def test_a_report_without_boards_has_no_such_section(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", ["check", "status"])
 def test_without_grpc_the_error_says_how_to_install_it(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, no_grpc: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "harness.board.labgrid.coordinator", raising=False)
-    monkeypatch.delattr("harness.board.labgrid.coordinator", raising=False)
-    monkeypatch.setitem(sys.modules, "grpc", None)
     assert main(["farm", command]) == ExitCode.USAGE
     assert "pip install 'tinyml-harness[labgrid]'" in capsys.readouterr().err
 

@@ -1,7 +1,6 @@
 """Target files whose board is in a farm."""
 
 import io
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +81,8 @@ def test_the_option_puts_any_board_behind_a_probe_into_a_farm(
 
 
 def test_without_grpc_the_error_names_the_extra(
-    tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, progress: Progress, no_grpc: None
 ) -> None:
-    for name in [name for name in sys.modules if name.startswith("harness.board.labgrid")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "grpc", None)
     with pytest.raises(InputError, match="needs gRPC") as caught:
         provision(target(tmp_path, 'board.place = "a"'), tmp_path, progress, BoardOptions())
     assert caught.value.remedy == "pip install 'tinyml-harness[labgrid]'"
