@@ -45,8 +45,10 @@ class Blocks:
 
     def touches(self, address: int, size: int) -> bool:
         """Return whether a known block shares a page with the `size` bytes at `address`."""
-        pages = range(address >> _PAGE_BITS, (address + size - 1 >> _PAGE_BITS) + 1)
-        return not self._pages.isdisjoint(pages)
+        first, last = address >> _PAGE_BITS, address + size - 1 >> _PAGE_BITS
+        if first == last:
+            return first in self._pages
+        return not self._pages.isdisjoint(range(first, last + 1))
 
     def position(self, start: int, address: int) -> int:
         """Return how many instructions of the block at `start` come before `address`."""

@@ -28,7 +28,8 @@ class Breakpoints:
         self._guards: dict[int, int] = {}  # the same for the ITs
         self._hook = CodeHook(self._on_instruction)
         self._guard_hook = CodeHook(lambda *_: self._guarded())
-        self._passed: int | None = None
+        self.passed: int | None = None
+        """The address of a breakpoint that is ignored once."""
 
     def set(self, addresses: set[int]) -> bool:
         """Set exactly these breakpoints; return whether they have changed."""
@@ -54,18 +55,14 @@ class Breakpoints:
 
     def halts(self, address: int) -> bool:
         """Return whether there is a breakpoint at `address` that must not be ignored."""
-        passed, self._passed = self._passed, None
+        passed, self.passed = self.passed, None
         return address in self._hooks and address != passed
-
-    def pass_once(self, address: int | None) -> None:
-        """Ignore a breakpoint at `address` once."""
-        self._passed = address
 
     def _add(self, hook: object, address: int) -> int:
         return self._emulator.add_hook(unicorn_const.UC_HOOK_CODE, hook, address, address)
 
     def _on_instruction(self, _uc: int, address: int, _size: int, _data: int) -> None:
-        if self._passed == address:
-            self._passed = None
+        if self.passed == address:
+            self.passed = None
         else:
             self._hit()

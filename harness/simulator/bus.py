@@ -11,6 +11,7 @@ from typing import Protocol
 
 WORD = 4
 MASK32 = 0xFFFF_FFFF
+_PAGE_BITS = 12
 
 
 class BusError(Exception):
@@ -120,7 +121,7 @@ class Window:
     there can the core's access to an empty place fault. Elsewhere, it reads as zero.
     """
 
-    PAGE = 0x1000
+    PAGE = 1 << _PAGE_BITS
 
     def __init__(self, base: int, size: int, *, shift: int = 10, strict: bool = False) -> None:
         self.base = base
@@ -211,7 +212,7 @@ class Bus:
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
         """Return the memory that contains `size` bytes at `address`, and their offset in it."""
-        found = self._memories.get(address // Window.PAGE)
+        found = self._memories.get(address >> _PAGE_BITS)
         if found is not None:
             memory, base = found
             if base <= address and address + size <= base + memory.size:
@@ -222,7 +223,7 @@ class Bus:
         for memory in self.memories:
             for base in memory.bases:
                 if base <= address and address + size <= base + memory.size:
-                    self._memories[address // Window.PAGE] = memory, base
+                    self._memories[address >> _PAGE_BITS] = memory, base
                     return memory, address - base
         return None
 
@@ -283,10 +284,10 @@ class Bus:
 
     def region(self, address: int) -> Window | AliasRegion | None:
         """Return the region of devices or aliases with `address`; it is looked for once a page."""
-        found = self._pages.get(address // Window.PAGE)
+        found = self._pages.get(address >> _PAGE_BITS)
         if found is None:
             for region in (*self.windows, *self.alias_regions):
                 if region.base <= address < region.base + region.size:
-                    found = self._pages[address // Window.PAGE] = region
+                    found = self._pages[address >> _PAGE_BITS] = region
                     break
         return found

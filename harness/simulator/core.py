@@ -249,8 +249,7 @@ class Core:
             self._stop_handler.debug_event(halting_debug.DFSR_DWTTRAP)
             if not self._may_execute():
                 return
-        self._exceptions.take_due()
-        if not self._may_execute():
+        if self._exceptions.take_due() and not self._may_execute():
             return
         self._exceptions.priority.follow()
         if self.debug.steps and self._exceptions.priority.may_preempt(nvic.DEBUG_MONITOR):

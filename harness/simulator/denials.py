@@ -9,9 +9,8 @@ from collections.abc import Callable
 from harness.simulator.bus import Bus, Memory
 from harness.simulator.counting import InstructionCounter
 from harness.simulator.emulator import Emulator
-from harness.simulator.it_repair import IT_STATE
 from harness.simulator.operand_checks import OperandChecks, number
-from harness.simulator.registers import FPSCR, LR, PC, SP, XPSR, XPSR_ALL, R, S
+from harness.simulator.registers import FPSCR, IT_STATE, LR, PC, SP, XPSR, XPSR_ALL, R, S
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb_operands import Operand
 from harness.simulator.unaligned_trap import UnalignedTrap

@@ -19,7 +19,7 @@ from harness.simulator.exception_bits import (
 )
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
-from harness.simulator.stacking import BASIC, EXTENDED, Access, StackError
+from harness.simulator.stacking import BASIC, EXTENDED, StackError
 
 
 class ExceptionReturn:
@@ -39,7 +39,7 @@ class ExceptionReturn:
         """Return from the exception; the program counter contains EXC_RETURN."""
         link = (self._executor.pc | 1) & MASK32
         try:
-            with self._hidden.changing():
+            with self._hidden:
                 due = self._end(link)
                 frame = self._unstack(link) if due is None else ()
         except StackError as error:
@@ -85,7 +85,7 @@ class ExceptionReturn:
         to_thread, on_psp = link & 0xF != 1, bool(link & 4)
         sp = self._hidden.handlers_stack(process=on_psp)
         privileged = not (to_thread and self._hidden.control & CONTROL_NPRIV)
-        access = Access(privileged, self._priority.is_negative)
+        access = self._frames.access(privileged, has_float)
         frame = self._frames.pop(sp, has_float, access)
         status = frame[7]
         if to_thread == bool(status & IPSR):
@@ -105,7 +105,6 @@ class ExceptionReturn:
         self._frames.restore_float(frame)
         self._executor.pc = frame[6] & ~1
         self._nvic.current = status & IPSR
-        self._priority.follow()
         if not status & XPSR_T:
             self._exceptions.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
 

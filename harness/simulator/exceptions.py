@@ -30,7 +30,7 @@ from harness.simulator.exception_bits import (
 from harness.simulator.execution import Executor
 from harness.simulator.frames import Frames
 from harness.simulator.priority import Priority
-from harness.simulator.stacking import BASIC, EXTENDED, Access, StackError
+from harness.simulator.stacking import BASIC, EXTENDED, StackError
 
 LOCKUP_PC = 0xFFFF_FFFE
 
@@ -66,11 +66,13 @@ class Exceptions:
         control = self._hidden.control
         return bool(self._hidden.machine.exception) or not control & CONTROL_NPRIV
 
-    def take_due(self) -> None:
-        """Enter the pending exception of the highest priority, if it may preempt."""
+    def take_due(self) -> bool:
+        """Enter the pending exception of the highest priority; return whether it may preempt."""
         due = self.priority.due()
-        if due is not None:
-            self.enter(due)
+        if due is None:
+            return False
+        self.enter(due)
+        return True
 
     # Entry
 
@@ -79,7 +81,7 @@ class Exceptions:
 
         Without `thumb`, the state has the invalid EPSR.T of 0.
         """
-        with self._hidden.changing():
+        with self._hidden:
             xpsr = self._registers.read(reg.XPSR)
             taken = self._stack(exception, xpsr if thumb else xpsr & ~XPSR_T)
         if taken is not None:
@@ -100,7 +102,7 @@ class Exceptions:
             stacked |= XPSR_ALIGNED
         frame = [*registers[:4], registers[12], lr, self._executor.pc, stacked]
         privileged = not (in_thread and control & CONTROL_NPRIV)
-        access = Access(privileged, self.priority.is_negative)
+        access = self.frames.access(privileged, has_float)
         limit = self._limit(on_psp)
         try:
             self._stacking.check_limit(frame_at, limit)
@@ -126,7 +128,6 @@ class Exceptions:
         self._registers.write_status(xpsr & ~(IPSR | XPSR_IT) | exception | XPSR_T)
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
-        self.priority.follow()
         if not handler & 1:
             self.fault(nvic.USAGE_FAULT, fault_status.INVSTATE, thumb=False)
             return
@@ -174,7 +175,8 @@ class Exceptions:
         """Enter `exception` with the frame and the registers of the one that ended."""
         taken = self._vector(exception)
         if taken is not None:
-            self._hidden.enter_handler(link)
+            with self._hidden:
+                self._hidden.enter_handler(link)
             self._begin(*taken, self._registers.read(reg.XPSR))
 
     # Faults

@@ -31,7 +31,7 @@ from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.permissions import Permissions
-from harness.simulator.registers import PC, XPSR
+from harness.simulator.registers import IT_STATE, PC, XPSR
 from harness.simulator.stops import ACCESS_FAULTS, LIMIT, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
@@ -121,7 +121,7 @@ class Executor:
         self.counter.state.limit = min(limit, NEVER)
         if not ready():
             return LIMIT
-        if not it_walk.state(self.registers):
+        if not (self.registers.may_be_in_it and it_walk.state(self.registers)):
             stop = self._start(0)
             if not self._at_it_block or stop.reason is not Reason.LIMIT:
                 return stop
@@ -170,7 +170,7 @@ class Executor:
 
     def pass_breakpoint(self) -> None:
         """Ignore a breakpoint at `pc` when the next run starts."""
-        self._breakpoints.pass_once(self.pc)
+        self._breakpoints.passed = self.pc
 
     def approach(self, offset: int) -> Stop:
         """Execute the last entered block up to the instruction at `offset`.
@@ -238,9 +238,10 @@ class Executor:
         self._denials.stop = self.violations.aborts.stop = None
         self._at_it_block = False
         error = self._emulate(count)
-        while self._denials.checks.retranslate():
+        while self._denials.checks.stale:
+            self._denials.checks.retranslate()
             error = self._emulate(count)
-        self._breakpoints.pass_once(None)
+        self._breakpoints.passed = None
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
@@ -261,10 +262,13 @@ class Executor:
         self.counter.state.block = 0
         error = self.emulator.start(self.pc, count)
         self._running = False
-        self.violations.leave()
-        self.violations.aborts.take_back()
-        self._denials.take_back()
+        self.violations.exact_pc = None
+        if self.violations.aborts.stop is not None:
+            self.violations.aborts.take_back()
+        if self._denials.stop is not None:
+            self._denials.take_back()
         self.pc, self._status = self._state.read()
+        self.registers.may_be_in_it = bool(self._status & IT_STATE)
         self.violations.stores.correct()
         self._subtract_unexecuted()
         return error
@@ -273,7 +277,7 @@ class Executor:
         """Subtract the instructions of the last block that were not executed."""
         start, instructions = self.counter.entered
         block = self._blocks.get(start)
-        if block is not None and start <= self.pc < block.end:
+        if block is not None and start <= self.pc < start + block.size:
             self.counter.state.count -= instructions - self._blocks.position(start, self.pc)
 
     def _stop_for(self, error: int) -> Stop:

@@ -45,7 +45,7 @@ class FloatContext:
     def reset(self) -> None:
         """Set the registers to their values after reset: lazy stacking is on."""
         self._refuse(None)
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             machine.fpccr[:] = (0, 0)
             machine.fpccr[self._bank] = ASPEN | LSPEN | (_SECURE if self._bank else 0)
             machine.fpcar[:] = machine.fpdscr[:] = (0, 0)
@@ -67,7 +67,7 @@ class FloatContext:
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
         control = self.control
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             if offset == FPCCR:
                 control = value & _WRITABLE | control & _SECURE
             elif offset == FPCAR:
@@ -85,7 +85,7 @@ class FloatContext:
 
     def reserve(self, address: int, ready: int) -> None:
         """Let the next float instruction stack at `address`; `ready` are FPCCR's other bits."""
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             machine.fpcar[self._bank] = address & ~7
             control = machine.fpccr[self._bank]
         self._set_control(control & _SETTINGS | ready | LSPACT)
@@ -113,7 +113,7 @@ class FloatContext:
                 self._stacking.check_lazy(self.read(FPCAR), WORDS - 1, access)
             except StackError as error:
                 refusal = error
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             machine.fpccr[self._bank] = control & ~LSPACT if refusal else control
         self._refuse(refusal)
 

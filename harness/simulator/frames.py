@@ -25,6 +25,11 @@ class Frames:
         self._priority = priority
         self._registers = executor.registers.batch(*reg.S[:16], reg.FPSCR)
 
+    def access(self, privileged: bool, has_float: bool) -> Access:
+        """Return the access to a frame; only MPU and lazy stacking look at its priority."""
+        matters = has_float or self._stacking.is_checked
+        return Access(privileged, matters and self._priority.is_negative)
+
     def push(self, address: int, frame: Sequence[int], has_float: bool, access: Access) -> None:
         """Push `frame`, and the float registers or a reservation; raise `StackError`."""
         reserves = has_float and bool(self._floats.control & float_context.LSPEN)

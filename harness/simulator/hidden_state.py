@@ -25,9 +25,9 @@ _save, _restore = uclib["uc_context_save"], uclib["uc_context_restore"]
 
 _WORD = 4
 _BOTH = ctypes.c_uint32 * 2  # Non-secure, Secure; a core without the extension uses the first
+_CONTEXT = CONTROL_FPCA | CONTROL_SFPA
 _SECURE = 1  # the bank that has FPCA and SFPA on all cores
 _SP, _LR, _GENERAL = 13, 14, 15
-_STACKED = (0, 1, 2, 3, 12, _LR)  # before PC and xPSR (B1.5.6)
 _NOTHING = (1 << 64) - 1  # no address is monitored
 
 # The lengths of the arrays behind the structure: the base addresses, sizes and attributes of
@@ -80,9 +80,9 @@ class _Fault(ctypes.Structure):
 class HiddenState:
     """The hidden state of the core with the Unicorn handle `uc`.
 
-    `load` updates the attributes. `changing` also writes them back at the end; until then, no code
-    may run, and nothing else may write registers. `bank` is the index of the current security state
-    in fields that exist for both.
+    `load` updates the attributes. `with` it, they are also written back at the end; until then, no
+    code may run, and nothing else may write registers. Inside another `with`, this is a part of
+    that. `bank` is the index of the current security state in fields that exist for both.
     """
 
     def __init__(self, uc: ctypes.c_void_p) -> None:
@@ -118,13 +118,6 @@ class HiddenState:
         if not self._changes:
             _save(self._uc, self._context)
 
-    def changing(self) -> "HiddenState":
-        """Return a context that yields the fields as they are, and writes them back at its end.
-
-        Inside another one, it is a part of that.
-        """
-        return self
-
     def __enter__(self) -> _Machine:
         self.load()
         self._changes += 1
@@ -143,7 +136,7 @@ class HiddenState:
 
     def end_user_mode(self) -> int:
         """Clear CONTROL.nPRIV, with which Unicorn refuses special registers; return its value."""
-        with self.changing() as machine:
+        with self as machine:
             user: int = machine.control[self.bank] & CONTROL_NPRIV
             machine.control[self.bank] &= ~CONTROL_NPRIV
         return user
@@ -153,7 +146,7 @@ class HiddenState:
         """Let Unicorn read and write all registers while the context is open."""
         user = self.end_user_mode()
         yield
-        with self.changing() as machine:
+        with self as machine:
             machine.control[self.bank] |= user
 
     @property
@@ -167,7 +160,7 @@ class HiddenState:
         """CONTROL."""
         self.load()
         control: int = self.machine.control[self.bank] & (CONTROL_NPRIV | CONTROL_SPSEL)
-        context: int = self.machine.control[_SECURE] & (CONTROL_FPCA | CONTROL_SFPA)
+        context: int = self.machine.control[_SECURE] & _CONTEXT
         return control | context
 
     def snapshot(self) -> bytes:
@@ -177,24 +170,24 @@ class HiddenState:
 
     def restore(self, snapshot: bytes) -> None:
         """Return to the state of a snapshot."""
-        with self.changing():
+        with self:
             ctypes.memmove(self._bytes, snapshot, self._size)
 
     def enter_handler(self, link: int, sp: int | None = None) -> None:
         """Give a handler the main stack, and EXC_RETURN `link` in LR, but no float context.
 
         `sp` is what stacking has left of the interrupted code's stack. Also clear the exclusive
-        monitor (Armv7-M ARM, B1.5.6, ExceptionTaken).
+        monitor (Armv7-M ARM, B1.5.6, ExceptionTaken). To be called `with` the state.
         """
-        with self.changing() as machine:
-            if sp is not None:
-                self.general[_SP] = sp
-            if not machine.exception and machine.control[self.bank] & CONTROL_SPSEL:
-                self.general[_SP], machine.other_sp = machine.other_sp, self.general[_SP]
-            machine.control[self.bank] &= ~CONTROL_SPSEL
-            machine.control[_SECURE] &= ~(CONTROL_FPCA | CONTROL_SFPA)
-            self.general[_LR] = link
-            self._exclusive.value = _NOTHING
+        machine, control = self.machine, self.machine.control
+        if sp is not None:
+            self.general[_SP] = sp
+        if not machine.exception and control[self.bank] & CONTROL_SPSEL:
+            self.general[_SP], machine.other_sp = machine.other_sp, self.general[_SP]
+        control[self.bank] &= ~CONTROL_SPSEL
+        control[_SECURE] &= ~_CONTEXT
+        self.general[_LR] = link
+        self._exclusive.value = _NOTHING
 
     def handlers_stack(self, *, process: bool) -> int:
         """Return the main or the process stack pointer; a handler must run."""
@@ -206,22 +199,18 @@ class HiddenState:
         """Give the interrupted code its registers from `frame`, and `sp` as its stack pointer.
 
         `context` are FPCA and SFPA of CONTROL. The stack is the process stack or the main stack;
-        xPSR still shows the handler. Also clear the exclusive monitor.
+        xPSR still shows the handler. Also clear the exclusive monitor. To be called `with` the
+        state.
         """
-        with self.changing() as machine:
-            for register, value in zip(_STACKED, frame, strict=False):
-                self.general[register] = value
-            if process:
-                machine.other_sp = sp
-            else:
-                self.general[_SP] = sp
-            machine.control[self.bank] = (
-                machine.control[self.bank] & ~CONTROL_SPSEL | CONTROL_SPSEL * process
-            )
-            machine.control[_SECURE] = (
-                machine.control[_SECURE] & ~(CONTROL_FPCA | CONTROL_SFPA) | context
-            )
-            self._exclusive.value = _NOTHING
+        general, control = self.general, self.machine.control
+        general[0], general[1], general[2], general[3], general[12], general[_LR] = frame[:6]
+        if process:
+            self.machine.other_sp = sp
+        else:
+            general[_SP] = sp
+        control[self.bank] = control[self.bank] & ~CONTROL_SPSEL | CONTROL_SPSEL * process
+        control[_SECURE] = control[_SECURE] & ~_CONTEXT | context
+        self._exclusive.value = _NOTHING
 
     def _find(self, register: int) -> int:
         """Return the offset of a register in the context: a change tells it."""

@@ -12,10 +12,7 @@ from unicorn.unicorn_py3.unicorn import uclib
 
 from harness.simulator.emulator import AccessHook, Emulator
 from harness.simulator.machine_code.native_hooks import address_of, hook
-from harness.simulator.registers import XPSR
-
-IT_STATE = 0x0600_FC00
-"""The bits of ITSTATE in xPSR."""
+from harness.simulator.registers import IT_STATE, XPSR
 
 
 class _Repair(ctypes.Structure):

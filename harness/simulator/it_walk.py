@@ -10,8 +10,7 @@ from typing import Protocol
 
 from harness.simulator.bus import Bus
 from harness.simulator.counting import InstructionCounter
-from harness.simulator.it_repair import IT_STATE
-from harness.simulator.registers import XPSR, XPSR_ALL, Registers
+from harness.simulator.registers import IT_STATE, XPSR, XPSR_ALL, Registers
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb import is_wide, it_length
 from harness.simulator.undefined_encodings import Undefined

@@ -48,6 +48,8 @@ class Mpu(ABC):
 
     def _clear(self) -> None:
         self.control = 0
+        self.enabled = False
+        """Whether CTRL.ENABLE is set."""
         self._number = 0
         self._bases = [0] * self._regions
         self._limits = [0] * self._regions
@@ -78,18 +80,22 @@ class Mpu(ABC):
             self._attributes[offset] = value
         elif offset == CTRL:
             self.control = value & (ENABLE | HFNMIENA | PRIVDEFENA)
+            self.enabled = bool(self.control & ENABLE)
             self._apply()
-        elif RBAR <= offset <= _LAST_ALIAS:
-            if (offset - RBAR) % 8 == 0:
-                self._write_base(self._addressed(offset), value)
-            elif self._addressed(offset) < self._regions:
-                self._limits[self._addressed(offset)] = value & self._limit_mask
+        elif RBAR <= offset <= _LAST_ALIAS and self._write_region(offset, value) and self.enabled:
             self._apply()
 
-    @property
-    def enabled(self) -> bool:
-        """Whether CTRL.ENABLE is set."""
-        return bool(self.control & ENABLE)
+    def _write_region(self, offset: int, value: int) -> bool:
+        """Write RBAR, LIMIT or an alias; return whether that changes the region."""
+        if (offset - RBAR) % 8:
+            values, value = self._limits, value & self._limit_mask
+        else:
+            values, value = self._bases, self._select(value)
+        number = self._addressed(offset)
+        if number >= self._regions or values[number] == value:
+            return False
+        values[number] = value
+        return True
 
     @property
     def ends_at_negative_priority(self) -> bool:
@@ -105,7 +111,7 @@ class Mpu(ABC):
 
     def allows(self, address: int, *, write: bool, privileged: bool, negative: bool) -> bool:
         """Return whether such an access to data is allowed; `negative` is the priority's sign."""
-        if not self.control & ENABLE or address in _PRIVATE_BUS:
+        if not self.enabled or address in _PRIVATE_BUS:
             return True
         if negative and self.ends_at_negative_priority:
             return True
@@ -130,9 +136,9 @@ class Mpu(ABC):
     def _read_base(self, number: int) -> int:
         return self._bases[number]
 
-    def _write_base(self, number: int, value: int) -> None:
-        if number < self._regions:
-            self._bases[number] = value
+    def _select(self, base: int) -> int:
+        """Return what RBAR keeps of the value `base`, which may also select a region."""
+        return base
 
     def _apply(self) -> None:
         self._changed(0 if self._suspended else self.control, self.words)
@@ -193,10 +199,10 @@ class MpuV7(Mpu):
     def _read_base(self, number: int) -> int:
         return self._bases[number] | number
 
-    def _write_base(self, number: int, value: int) -> None:
-        if value & _VALID:
-            number = self._number = value & _REGION
-        super()._write_base(number, value & ~0x1F)
+    def _select(self, base: int) -> int:
+        if base & _VALID:
+            self._number = base & _REGION
+        return base & ~0x1F
 
     def _find(self, address: int) -> int | None:
         """Return the number of the region that decides about `address`."""

@@ -133,11 +133,15 @@ class Nvic:
         """Return the group priority, which decides about preemption (B1.5.4, PRIGROUP)."""
         return priority if priority < 0 else priority & (0xFF << self.grouping + 1) & 0xFF
 
+    @property
+    def is_negative(self) -> bool:
+        """Whether NMI or HardFault is active."""
+        return bool(self.active) and min(self.active) <= HARD_FAULT
+
     def execution_priority(self, primask: int, basepri: int, faultmask: int) -> int:
         """Return the current execution priority (B1.5.4, ExecutionPriority)."""
-        now = THREAD_PRIORITY
-        for exception in self.active:
-            now = min(now, self.group(self.priority(exception)))
+        active = [self.group(self.priority(exception)) for exception in self.active]
+        now = min(active, default=THREAD_PRIORITY)
         if basepri & self.mask:
             now = min(now, self.group(basepri & self.mask))
         if primask & 1:

@@ -47,7 +47,8 @@ class OperandChecks:
         self._emulator = emulator
         self._unsuitable = unsuitable
         self._checks: dict[int, tuple[Operand, int, _Check]] = {}  # address to operand and hook
-        self._stale: list[tuple[int, int]] = []
+        self.stale: list[tuple[int, int]] = []
+        """Start and size of translated code without its checks: see `retranslate`."""
         self._slow = CodeHook(self._on_unsuitable)
         self._in_python = CodeHook(self._on_instruction)
         self._check_address = hook("check_address", self._in_python, portable=portable)
@@ -62,9 +63,9 @@ class OperandChecks:
         Returns whether it must be translated again before it runs; see `retranslate`. With `again`,
         it must in any case.
         """
-        before = len(self._stale)
+        before = len(self.stale)
         if again:
-            self._stale.append((start, size))
+            self.stale.append((start, size))
         for address in range(start, start + size, 2):
             known, wanted = self._checks.get(address), operands.get(address)
             if (known and known[0]) == wanted:
@@ -73,19 +74,19 @@ class OperandChecks:
                 self._emulator.remove_hook(self._checks.pop(address)[1])
             if wanted is not None:
                 self._add(address, wanted)
-            self._stale[before:] = [(start, size)]
-        return len(self._stale) > before
+            self.stale[before:] = [(start, size)]
+        return len(self.stale) > before
 
     def clear(self) -> None:
         """Remove all checks: all translated code was discarded."""
         for _, added, _ in self._checks.values():
             self._emulator.remove_hook(added)
         self._checks.clear()
-        self._stale.clear()
+        self.stale.clear()
 
     def retranslate(self) -> bool:
         """Discard the code that must be translated again; return whether there was any."""
-        stale, self._stale = self._stale, []
+        stale, self.stale = self.stale, []
         for start, size in stale:
             self._emulator.forget(start, size)
         return bool(stale)

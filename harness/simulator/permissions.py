@@ -26,7 +26,7 @@ class Permissions:
         if not control and not self._protected:
             return
         self._protected = bool(control)
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             machine.mpu_ctrl[self._hidden.bank] = control
             for words, values in zip(self._hidden.regions, regions, strict=True):
                 words[:] = list(values)

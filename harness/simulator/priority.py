@@ -28,7 +28,7 @@ class Priority:
     def is_negative(self) -> bool:
         """Whether HardFault, NMI or FAULTMASK determine it."""
         _, _, faultmask = self._executor.hidden.masks()
-        return bool(faultmask) or any(one <= nvic.HARD_FAULT for one in self._nvic.active)
+        return bool(faultmask) or self._nvic.is_negative
 
     def may_preempt(self, exception: int) -> bool:
         """Return whether the group priority of `exception` is higher than the current one."""

@@ -17,10 +17,12 @@ SP = arm.UC_ARM_REG_SP
 LR = arm.UC_ARM_REG_LR
 PC = arm.UC_ARM_REG_PC
 XPSR = arm.UC_ARM_REG_XPSR
+IT_STATE = 0x0600_FC00  # the bits of ITSTATE in xPSR
 XPSR_ALL = arm.UC_ARM_REG_XPSR_NZCVQG  # writes the GE bits, too; XPSR does not
 FLAGS = arm.UC_ARM_REG_APSR_NZCV
 """Write it, with the flags unchanged, after XPSR or CONTROL: only then does Unicorn notice a change
 between thread and handler mode, or of privilege."""
+_STATUS = (XPSR, XPSR_ALL)
 MSP = arm.UC_ARM_REG_MSP
 PSP = arm.UC_ARM_REG_PSP
 CONTROL = arm.UC_ARM_REG_CONTROL
@@ -71,6 +73,8 @@ class Registers:
         self._value = ctypes.c_uint64()
         self._pointer = ctypes.byref(self._value)
         self._status = self.batch(XPSR_ALL, FLAGS)
+        self.may_be_in_it = True
+        """Whether xPSR may have an IT state; what runs code sets this afterwards."""
 
     def read(self, register: int) -> int:
         """Return the register's 32 bits."""
@@ -80,11 +84,13 @@ class Registers:
 
     def write(self, register: int, value: int) -> None:
         """Set the register."""
+        self.may_be_in_it |= register in _STATUS
         self._value.value = value
         _write(self._uc, register, self._pointer)
 
     def write_status(self, value: int) -> None:
         """Set xPSR, with all that depends on it and on CONTROL: see FLAGS."""
+        self.may_be_in_it = bool(value & IT_STATE)
         self._status.write((value, value))
 
     def refresh(self) -> None:

@@ -39,6 +39,11 @@ class Stacking:
         self._bus = bus
         self._mpu = mpu
 
+    @property
+    def is_checked(self) -> bool:
+        """Whether the MPU checks accesses."""
+        return self._mpu is not None and self._mpu.enabled
+
     @staticmethod
     def check_limit(address: int, limit: int) -> None:
         """Raise `StackError` if a frame at `address` passes the limit of the stack."""

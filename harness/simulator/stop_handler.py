@@ -117,18 +117,21 @@ class StopHandler:
         """Handle `stop`; return whether the core now sleeps."""
         if self._denied is not None:
             return self._deny(*self._denied)
-        if stop.reason is Reason.SLEEP:
+        reason = stop.reason
+        if reason is Reason.EXCEPTION:
+            return self._exception(stop.number)
+        if reason is Reason.LIMIT:
+            return False
+        if reason is Reason.SLEEP:
             self._waits_for_event = False
             return True
-        if stop.reason is Reason.EVENT:
+        if reason is Reason.EVENT:
             sleeps, self._sleeps_on_event = self._sleeps_on_event, False
             self._waits_for_event = sleeps
             return sleeps
-        if stop.reason is Reason.EXCEPTION:
-            return self._exception(stop.number)
-        if stop.reason is Reason.BREAKPOINT:
+        if reason is Reason.BREAKPOINT:
             self._breakpoint()
-        elif stop.reason is not Reason.LIMIT:
+        else:
             self._fault(stop)
         return False
 

@@ -1,7 +1,7 @@
 """The reasons why the emulator stops."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from unicorn import unicorn_const
 
@@ -58,8 +58,7 @@ ACCESS_FAULTS = {
 """Unicorn's errors for failed accesses."""
 
 
-@dataclass(frozen=True)
-class Stop:
+class Stop(NamedTuple):
     """Why execution stopped: exception or register `number`, or `address` of a failed access."""
 
     reason: Reason

@@ -34,7 +34,7 @@ class StoreAborts:
             return
         self.stop = Stop(Reason.STORE, address=address)
         self._kept = self._hidden.snapshot()
-        with self._hidden.changing() as machine:
+        with self._hidden as machine:
             machine.mpu_ctrl[self._hidden.bank] = _DENY_ALL
             for words in self._hidden.regions:
                 words[:] = [0] * len(words)

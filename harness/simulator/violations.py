@@ -11,8 +11,7 @@ from unicorn import unicorn_const
 from harness.simulator.bus import Bus, BusError, Memory
 from harness.simulator.emulator import AccessHook, Emulator
 from harness.simulator.flash_stores import FlashStores
-from harness.simulator.it_repair import IT_STATE
-from harness.simulator.registers import CONTROL, PC, XPSR
+from harness.simulator.registers import CONTROL, IT_STATE, PC, XPSR
 from harness.simulator.store_aborts import StoreAborts
 
 PRIVATE_BUS = range(0xE000_1000, 0xE010_0000)

@@ -93,8 +93,10 @@ class Watchpoints:
 
     def take(self) -> bool:
         """Return whether something has matched since the last call."""
-        found, self._state.matched = bool(self._state.matched), 0
-        return found
+        if not self._state.matched:
+            return False
+        self._state.matched = 0
+        return True
 
     def _add(self, number: int, kinds: str, part: range) -> None:
         add = self._emulator.add_hook

@@ -21,10 +21,10 @@ from hypothesis import strategies as st
 from harness.errors import InfrastructureError
 from harness.simulator.block_trace import Trace
 from harness.simulator.counting import NEVER, BlockHook, InstructionCounter
-from harness.simulator.it_repair import IT_STATE
 from harness.simulator.machine_code import native_hooks
 from harness.simulator.machine_code.executable_memory import executable
 from harness.simulator.machine_code.native_hooks import HOOKS, hook, processor
+from harness.simulator.registers import IT_STATE
 from tests.support.processor import DATA, PROCESSORS, READ, RETURN, SLOW, STOP, Processor
 
 SOURCES = Path(native_hooks.__file__).parent

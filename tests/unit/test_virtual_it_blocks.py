@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.simulator import it_walk, scs
-from harness.simulator.it_repair import IT_STATE
-from harness.simulator.registers import XPSR, R
+from harness.simulator.registers import IT_STATE, XPSR, R
 from tests.support.assembly_bench import Bench, running
 
 FPB_CTRL, FPB_COMP0 = 0xE000_2000, 0xE000_2008
