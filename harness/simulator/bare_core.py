@@ -241,7 +241,7 @@ class BareCore:
         return self._checks.require(address, size, code.operands)
 
     def _on_unsuitable(self, address: int, operand: Operand) -> None:
-        if operand.to_stack:
+        if operand.copied:
             return
         if not operand.divides:
             self._fail(address, "accesses an unaligned address")

@@ -10,9 +10,10 @@ _PAGE_BITS = 10  # granularity at which writes to code are detected
 class Blocks:
     """Blocks by their start address, scanned when they are first entered: see `scan`."""
 
-    def __init__(self, bus: Bus, undefined: Undefined) -> None:
+    def __init__(self, bus: Bus, undefined: Undefined, priority_bits: int) -> None:
         self._bus = bus
         self._undefined = undefined
+        self._priority_bits = priority_bits
         self._blocks: dict[int, Block] = {}
         self._pages: set[int] = set()
 
@@ -29,7 +30,8 @@ class Blocks:
         if found is None:
             return None
         memory, offset = found
-        block = scan(address, memory.bytes[offset : offset + size], self._undefined)
+        code = memory.bytes[offset : offset + size]
+        block = scan(address, code, self._undefined, self._priority_bits)
         self._blocks[address] = block
         self._pages.update(range(address >> _PAGE_BITS, (address + size - 1 >> _PAGE_BITS) + 1))
         return block

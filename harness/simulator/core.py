@@ -63,7 +63,9 @@ class Core:
         if design.bit_band:
             bit_band.add_to(self.bus)
         self.type = design.type
-        self.executor = Executor(self.bus, self._on_special, design.type, portable=portable)
+        self.executor = Executor(
+            self.bus, self._on_special, design.type, design.priority_bits, portable=portable
+        )
         self.clock = Clock(design.hertz, self.executor.now)
         self._devices = CoreDevices(
             self, self.executor, self.clock, design, self._private_bus, self.request_reset

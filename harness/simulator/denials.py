@@ -81,8 +81,8 @@ class Denials:
 
     @staticmethod
     def _stop_for(operand: Operand) -> Stop:
-        if operand.to_stack:
-            return Stop(Reason.STACK_POINTER, number(operand))
+        if operand.copied:
+            return Stop(Reason.COPY, number(operand), mask=operand.mask)
         return Stop(Reason.DIVISION if operand.divides else Reason.UNALIGNED)
 
     def _on_unaligned(self, address: int, size: int) -> None:

@@ -43,12 +43,19 @@ _THUMB_STATE = 1 << 24  # a bit of xPSR
 class Executor:
     """Executes the code on `bus`, on Unicorn's model of the core type `kind`.
 
-    `special` is called before a block with special instructions runs; it returns whether the
-    block must not run. `portable` selects the counter in Python.
+    BASEPRI has this number of `priority_bits`. `special` is called before a block with special
+    instructions runs; it returns whether the block must not run. `portable` selects the counter in
+    Python.
     """
 
     def __init__(
-        self, bus: Bus, special: Callable[[Block], bool], kind: CoreType, *, portable: bool = False
+        self,
+        bus: Bus,
+        special: Callable[[Block], bool],
+        kind: CoreType,
+        priority_bits: int,
+        *,
+        portable: bool = False,
     ) -> None:
         self.bus = bus
         self._float_enabled = self._float_stalled = False
@@ -66,7 +73,7 @@ class Executor:
         self.pc = 0
         self._running = False
         self.undefined = kind.undefined
-        self._blocks = Blocks(bus, kind.undefined)
+        self._blocks = Blocks(bus, kind.undefined, priority_bits)
         self._stale = False
         self._failure: BaseException | None = None
         self._stop = LIMIT

@@ -214,7 +214,7 @@ class HaltingDebug:
         registers = self._executor.registers
         self._executor.hidden.end_user_mode()
         registers.write(reg.PRIMASK, value & 1)
-        registers.write(reg.BASEPRI, value >> 8 & 0xFF)
+        registers.write(reg.BASEPRI, value >> 8 & self._nvic.mask)
         registers.write(reg.FAULTMASK, value >> 16 & 1)
         registers.write(reg.CONTROL, value >> 24 & 0xF)
         self._executor.violations.may_be_unprivileged = True

@@ -6,10 +6,10 @@ from harness.simulator.stops import Reason
 _PAGE = 0x400  # Unicorn maps multiples of this
 
 
-def align_stack(executor: Executor, register: int) -> None:
-    """Execute the instruction at `pc`, which copies `register` to a stack pointer."""
+def copy_without(executor: Executor, register: int, mask: int) -> None:
+    """Execute the instruction at `pc`, which copies `register`; drop the bits in `mask`."""
     value = executor.registers.read(register)
-    executor.registers.write(register, value & ~3)
+    executor.registers.write(register, value & ~mask)
     executor.step()
     executor.registers.write(register, value)
 

@@ -8,13 +8,12 @@ from collections.abc import Callable
 
 from harness.errors import InfrastructureError
 from harness.simulator import fault_status, nvic, scs
-from harness.simulator import registers as reg
 from harness.simulator.core_devices import CoreDesign, CoreDevices
 from harness.simulator.exception_return import ExceptionReturn
 from harness.simulator.exceptions import Exceptions
 from harness.simulator.execution import Executor
 from harness.simulator.halting_debug import DFSR_BKPT, DFSR_VCATCH
-from harness.simulator.mended_steps import align_stack, pass_access
+from harness.simulator.mended_steps import copy_without, pass_access
 from harness.simulator.stops import Reason, Stop
 from harness.simulator.thumb import Block, Special
 
@@ -78,9 +77,6 @@ class StopHandler:
                     self._executor.interrupt()
             elif special is Special.FAULTMASK:
                 self._before_faultmask()
-            elif special is Special.READ_BASEPRI:
-                _, basepri, _ = self._executor.hidden.masks()
-                self._executor.registers.write(reg.BASEPRI, basepri & self._nvic.mask)
             elif special is Special.SEND_EVENT:
                 self._event = True
             elif special is Special.WAIT_FOR_EVENT:
@@ -170,8 +166,8 @@ class StopHandler:
         fault = self.exceptions.fault
         if stop.reason in _USAGE_FAULTS:
             fault(nvic.USAGE_FAULT, _USAGE_FAULTS[stop.reason])
-        elif stop.reason is Reason.STACK_POINTER:
-            align_stack(self._executor, stop.number)
+        elif stop.reason is Reason.COPY:
+            copy_without(self._executor, stop.number, stop.mask)
         elif stop.reason is Reason.DENIED_FETCH:
             fault(nvic.MEM_MANAGE, fault_status.IACCVIOL)
         elif stop.reason is Reason.DENIED:

@@ -35,8 +35,8 @@ class Reason(Enum):
     """An instruction whose access must be aligned and is not; it has not run."""
     DIVISION = auto()
     """A division by zero while CCR.DIV_0_TRP is set; it has not run."""
-    STACK_POINTER = auto()
-    """A copy of an unaligned register, `number`, to a stack pointer; it has not run."""
+    COPY = auto()
+    """A copy of register `number` to another one, which drops the bits in `mask`; it has not run."""
     FETCH = auto()
     """An instruction fetch from such an address."""
     DENIED = auto()
@@ -64,6 +64,7 @@ class Stop(NamedTuple):
     reason: Reason
     number: int = 0
     address: int = 0
+    mask: int = 0
 
 
 LIMIT = Stop(Reason.LIMIT)

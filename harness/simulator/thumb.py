@@ -15,7 +15,6 @@ _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
 _SEV, _CPSIE, _CPS_F = 0xBF40, 0xB660, 0xB661
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
-_MRS, _BASEPRI = 0xF3EF, (0x11, 0x12)
 _MSR, _COPROCESSOR, _FPU = 0xF380, 0xEC00, 0xA
 
 
@@ -28,8 +27,6 @@ class Special(Enum):
     """CPS or MSR that changes FAULTMASK."""
     CONTROL = auto()
     """MSR to CONTROL, which may end the privilege."""
-    READ_BASEPRI = auto()
-    """MRS of BASEPRI; the emulator keeps bits of it that are not implemented."""
     SEND_EVENT = auto()
     WAIT_FOR_EVENT = auto()
     UNDEFINED = auto()
@@ -81,10 +78,13 @@ def is_wide(halfword: int) -> bool:
     return halfword >> 11 >= _FIRST_WIDE
 
 
-def scan(start: int, code: memoryview, undefined: Undefined | None = None) -> Block:
+def scan(
+    start: int, code: memoryview, undefined: Undefined | None = None, priority_bits: int = 8
+) -> Block:
     """Return the block with the bytes `code` at address `start`.
 
-    `undefined` finds the instructions that the emulator has and the core does not.
+    `undefined` finds the instructions that the emulator has and the core does not. BASEPRI has this
+    number of `priority_bits`.
     """
     offsets = []
     in_it = {}
@@ -102,7 +102,7 @@ def scan(start: int, code: memoryview, undefined: Undefined | None = None) -> Bl
             state = state & 0xE0 | state << 1 & 0x1F if state & 7 else 0
         elif it_length(first):
             state = first & 0xFF
-        operand = operand_of(first, second if wide else None)
+        operand = operand_of(first, second if wide else None, priority_bits)
         if operand is not None:
             operands[start + offset] = operand
         special = _special_wide(first, second) if wide else _special_narrow(first)
@@ -142,8 +142,6 @@ def _special_narrow(code: int) -> Special | None:
 def _special_wide(first: int, second: int) -> Special | None:
     if first == _WIDE_HINT and second in (_WIDE_WFE, _WIDE_SEV):
         return Special.WAIT_FOR_EVENT if second == _WIDE_WFE else Special.SEND_EVENT
-    if first == _MRS and second & 0xFF in _BASEPRI:
-        return Special.READ_BASEPRI
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
         return _SPECIAL_REGISTERS.get(second & 0xFF)
     # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 _HALFWORD, _WORD, _ANY = 1, 3, 0  # address bits that must be zero
 _SP, _PC = 13, 15
 _LDM_STM = 0xC  # the first four bits of the 16-bit instructions
-_MOV_SP, _MSR, _STACK_POINTERS = 0x4685, 0xF380, (0x8808, 0x8809)
+_MOV_SP, _MSR, _STACK_POINTERS, _BASEPRI = 0x4685, 0xF380, (0x8808, 0x8809), (0x8811, 0x8812)
 _FRAME_POINTER = 7  # compilers end functions with MOV SP, R7, and have aligned it
 _DIVISION = (0xFFD0, 0xFB90, 0xF0, 0xF0)  # SDIV, UDIV
 
@@ -37,13 +37,14 @@ _ACCESSES = (
 class Operand(NamedTuple):
     """A register that must be suitable: a base register with zeros in `mask`, or a divisor.
 
-    A divisor has no mask; it must not be zero while CCR.DIV_0_TRP is set. What an instruction
-    copies to a stack pointer, `to_stack`, must be a multiple of four for the emulator.
+    A divisor has no mask; it must not be zero while CCR.DIV_0_TRP is set. What is `copied` to a
+    stack pointer or BASEPRI must not have the bits in `mask`, which silicon drops and the emulator
+    keeps.
     """
 
     register: int
     mask: int
-    to_stack: bool = False
+    copied: bool = False
 
     @property
     def divides(self) -> bool:
@@ -51,15 +52,16 @@ class Operand(NamedTuple):
         return not self.mask
 
 
-def operand_of(first: int, second: int | None) -> Operand | None:
+def operand_of(first: int, second: int | None, priority_bits: int = 8) -> Operand | None:
     """Return the operand of an instruction that must be suitable; None if it has none.
 
-    `second` is the second halfword of a 32-bit instruction.
+    `second` is the second halfword of a 32-bit instruction. BASEPRI has this number of
+    `priority_bits`.
     """
     if second is None:
         return _operand_of_narrow(first)
-    if first & 0xFFF0 == _MSR and second & 0xFFFE in _STACK_POINTERS:
-        return Operand(first & 0xF, _WORD, to_stack=True)
+    if first & 0xFFF0 == _MSR:
+        return _operand_of_msr(first & 0xF, second, 0xFF >> priority_bits)
     if _matches(first, second, *_DIVISION):
         return Operand(second & 0xF, 0)
     base = first & 0xF
@@ -71,10 +73,18 @@ def operand_of(first: int, second: int | None) -> Operand | None:
     return None
 
 
+def _operand_of_msr(source: int, second: int, unimplemented: int) -> Operand | None:
+    if second in _STACK_POINTERS:
+        return Operand(source, _WORD, copied=True)
+    if second in _BASEPRI and unimplemented:
+        return Operand(source, unimplemented, copied=True)
+    return None
+
+
 def _operand_of_narrow(code: int) -> Operand | None:
     source = code >> 3 & 0xF
     if code & 0xFF87 == _MOV_SP and source not in (_FRAME_POINTER, _SP, _PC):
-        return Operand(source, _WORD, to_stack=True)
+        return Operand(source, _WORD, copied=True)
     return Operand(code >> 8 & 7, _WORD) if code >> 12 == _LDM_STM else None
 
 

@@ -354,6 +354,8 @@ def test_code_that_was_replaced_is_not_checked_and_new_code_is(tmp_path: Path) -
         ("46bd", None),  # mov sp, r7
         ("f381 8809", (1, 3)),  # msr psp, r1
         ("f381 8810", None),  # msr primask, r1
+        ("f381 8811", (1, 0xF)),  # msr basepri, r1
+        ("f381 8812", (1, 0xF)),  # msr basepri_max, r1
         ("e9d1 0300", (1, 3)),  # ldrd
         ("e9dd 0300", None),  # of sp
         ("e9df 0300", None),  # of pc
@@ -377,8 +379,12 @@ def test_code_that_was_replaced_is_not_checked_and_new_code_is(tmp_path: Path) -
 )
 def test_the_operand_of_an_instruction(code: str, operand: tuple[int, int] | None) -> None:
     first, second = (int(half, 16) for half in [*code.split(), "-1"][:2])
-    found = operand_of(first, None if second < 0 else second)
+    found = operand_of(first, None if second < 0 else second, priority_bits=4)
     assert (found and found[:2]) == operand
+
+
+def test_a_basepri_with_all_bits_keeps_what_is_written() -> None:
+    assert operand_of(0xF381, 0x8811) is None
 
 
 def test_the_trap_is_on_at_once(tmp_path: Path) -> None:

@@ -30,7 +30,6 @@ def test_a_program_runs_and_halts(tmp_path: Path) -> None:
         ("f380 8809", 1, 0, []),  # msr psp, r0
         ("f380 8814", 1, 0, [Special.CONTROL]),  # msr control, r0
         ("f3ef 8010", 1, 0, []),  # mrs r0, primask
-        ("f3ef 8011", 1, 0, [Special.READ_BASEPRI]),  # mrs r0, basepri
         ("bf20", 1, 0, [Special.WAIT_FOR_EVENT]),
         ("bf40", 1, 0, [Special.SEND_EVENT]),
         ("ee30 0a20", 1, 0, [Special.FLOAT]),  # vadd.f32 s0, s0, s1
