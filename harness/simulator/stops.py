@@ -36,7 +36,7 @@ class Reason(Enum):
     DIVISION = auto()
     """A division by zero while CCR.DIV_0_TRP is set; it has not run."""
     COPY = auto()
-    """A copy of register `number` to another one, which drops the bits in `mask`; it has not run."""
+    """A copy of register `number`, which drops the bits in `mask`; it has not run."""
     FETCH = auto()
     """An instruction fetch from such an address."""
     DENIED = auto()

@@ -35,6 +35,7 @@ from harness.workspace import Workspace
 from tests.perf.carriers import carriers
 from tests.perf.computing import computing
 from tests.perf.farm import throughput
+from tests.perf.interrupts import interrupts
 from tests.perf.line import Wire, port
 from tests.perf.protocols import protocols
 from tests.perf.results import results
@@ -63,6 +64,7 @@ def main(vectors: int) -> None:
         for target in (*EMULATORS, "renode-stm32"):
             computing(folder / "computing", target, show)
         virtual_board(folder)
+        interrupts(folder / "interrupts", show)
         throughput(folder / "farm", show)
         results(folder / "year", show)
     for target in EMULATORS:
