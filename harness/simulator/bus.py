@@ -206,13 +206,23 @@ class Bus:
         self.windows = windows
         self.alias_regions: Sequence[AliasRegion] = ()
         self._pages: dict[int, Window | AliasRegion] = {}
+        self._memories: dict[int, tuple[Memory, int]] = {}  # by page, with the base address
         self.written: Callable[[int, int], None] = lambda _address, _size: None
 
     def memory(self, address: int, size: int) -> tuple[Memory, int] | None:
         """Return the memory that contains `size` bytes at `address`, and their offset in it."""
+        found = self._memories.get(address // Window.PAGE)
+        if found is not None:
+            memory, base = found
+            if base <= address and address + size <= base + memory.size:
+                return memory, address - base
+        return self._find_memory(address, size)
+
+    def _find_memory(self, address: int, size: int) -> tuple[Memory, int] | None:
         for memory in self.memories:
             for base in memory.bases:
                 if base <= address and address + size <= base + memory.size:
+                    self._memories[address // Window.PAGE] = memory, base
                     return memory, address - base
         return None
 
@@ -258,26 +268,21 @@ class Bus:
         """Return whether a memory or a device responds to an access to `address`."""
         if self.memory(address, 1) is not None:
             return True
-        region = self._find(address)
+        region = self.region(address)
         return region is not None and region.answers(address)
 
     def is_mapped(self, address: int) -> bool:
         """Return whether memory, or a region of devices or aliases, contains `address`."""
-        return self.memory(address, 1) is not None or self._find(address) is not None
-
-    def refuses(self, address: int) -> bool:
-        """Return whether `address` is in a window or an alias that does not answer there."""
-        region = self._find(address)
-        return region is not None and not region.answers(address)
+        return self.memory(address, 1) is not None or self.region(address) is not None
 
     def _window(self, address: int) -> Window | AliasRegion:
-        found = self._find(address)
+        found = self.region(address)
         if found is None:
             raise BusError(address)
         return found
 
-    def _find(self, address: int) -> Window | AliasRegion | None:
-        """Return the region of `address`; they are looked for once for each page."""
+    def region(self, address: int) -> Window | AliasRegion | None:
+        """Return the region of devices or aliases with `address`; it is looked for once a page."""
         found = self._pages.get(address // Window.PAGE)
         if found is None:
             for region in (*self.windows, *self.alias_regions):

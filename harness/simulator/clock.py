@@ -48,5 +48,9 @@ class Timed(Protocol):
 
 def next_deadline(devices: Iterable[Timed]) -> int | None:
     """Return the tick of the next event of `devices`; None if there is none."""
-    deadlines = [deadline for device in devices if (deadline := device.deadline()) is not None]
-    return min(deadlines, default=None)
+    first = None
+    for device in devices:
+        deadline = device.deadline()
+        if deadline is not None and (first is None or deadline < first):
+            first = deadline
+    return first

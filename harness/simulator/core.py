@@ -215,7 +215,10 @@ class Core:
     def _run_slice(self) -> None:
         """Run for a while; then pause if the firmware only polls memory."""
         end = self.executor.now() + self._polling.slice
-        self._execute(end, self._turn.is_free)
+        is_free = self._turn.is_free
+        self._execute(end, is_free)
+        while is_free() and self._keeps_running() and self.executor.now() < end:
+            self._execute(end, is_free)
         if self.executor.now() >= end and self._keeps_running() and self._polling.polls():
             self._turn.wait(_POLL_PAUSE)
 

@@ -67,7 +67,7 @@ class CoreDevices:
         self._buffers_stores = design.type.write_buffer
         self.nvic = Nvic(
             design.priority_bits,
-            executor.interrupt,
+            executor.look_again,
             secure_fault=design.type.security_extension,
         )
         self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)

@@ -20,6 +20,11 @@ from harness.simulator.registers import Registers
 UNICORN = "2.1.4"
 
 _NO_ADDRESS = 0xFFFF_FFFF  # odd: never the address of an instruction
+_NO_TIMEOUT = ctypes.c_uint64(0)
+
+# Functions of our own: see registers.py.
+_start, _stop, _control = uclib["uc_emu_start"], uclib["uc_emu_stop"], uclib["uc_ctl"]
+_FLUSH_TLB = unicorn_const.UC_CTL_TLB_FLUSH | unicorn_const.UC_CTL_IO_WRITE << 30
 
 ReadDevice = ctypes.CFUNCTYPE(
     ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint, ctypes.c_void_p
@@ -75,6 +80,8 @@ class Emulator:
         self._handle: ctypes.c_void_p = self._binding._uch
         self.hidden = HiddenState(self._handle)
         self.registers = Registers(self._handle)
+        self._begin, self._until = ctypes.c_uint64(), ctypes.c_uint64()
+        self._count = ctypes.c_size_t()
         self._kept: dict[int, Any] = {}  # keeps callbacks alive while Unicorn may call them
 
     @property
@@ -87,18 +94,13 @@ class Emulator:
 
         Execution stops before the instruction at `until`.
         """
-        error: int = uclib.uc_emu_start(
-            self._handle,
-            ctypes.c_uint64(pc | 1),
-            ctypes.c_uint64(until),
-            ctypes.c_uint64(0),
-            ctypes.c_size_t(count),
-        )
+        self._begin.value, self._until.value, self._count.value = pc | 1, until, count
+        error: int = _start(self._handle, self._begin, self._until, _NO_TIMEOUT, self._count)
         return error
 
     def stop(self) -> None:
         """Stop; only hooks on code and exceptions may call this: see execution.py."""
-        uclib.uc_emu_stop(self._handle)
+        _stop(self._handle)
 
     def flush(self) -> None:
         """Forget all translated code."""
@@ -106,7 +108,7 @@ class Emulator:
 
     def forget_permissions(self) -> None:
         """Forget which accesses the MPU allows; callbacks for devices may call this, too."""
-        self._binding.ctl(unicorn_const.UC_CTL_TLB_FLUSH, unicorn_const.UC_CTL_IO_WRITE)
+        _control(self._handle, _FLUSH_TLB)
 
     def forget(self, address: int, size: int) -> None:
         """Forget the translated code of a range; not while code runs."""

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from harness.simulator import fault_status, nvic, scs
-from harness.simulator import registers as reg
 from harness.simulator.bus import MASK32, WORD
 from harness.simulator.core_devices import CoreDevices
 from harness.simulator.exception_bits import (
     CONTROL_FPCA,
     CONTROL_NPRIV,
-    CONTROL_SPSEL,
     HANDLER,
     IPSR,
     NO_FLOAT,
@@ -35,38 +33,37 @@ class ExceptionReturn:
         self._priority = exceptions.priority
         self._frames = exceptions.frames
         self._float_secure = exceptions.float_secure
-        registers = executor.registers
-        self._state = registers.batch(reg.XPSR, reg.CONTROL)
-        self._leave = registers.batch(reg.SP, reg.FAULTMASK, reg.CONTROL, reg.XPSR_ALL)
-        self._restore = registers.batch(*reg.CALLER_SAVED)
+        self._hidden = executor.hidden
 
     def leave(self) -> None:
         """Return from the exception; the program counter contains EXC_RETURN."""
         link = (self._executor.pc | 1) & MASK32
-        xpsr, control = self._state.read()
-        returning = xpsr & IPSR
-        is_valid = self._is_valid(link, returning)
-        self._deactivate(returning)
-        if not is_valid:
-            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
-            return
-        due = self._priority.due()
-        if due is not None:
-            self._exceptions.tail_chain(due, link)
-            return
-        to_thread, on_psp = link & 0xF != 1, bool(link & 4)
-        sp = self._executor.registers.read(reg.PSP if on_psp else reg.MSP)
-        privileged = not (to_thread and control & CONTROL_NPRIV)
-        access = Access(privileged, self._priority.is_negative)
         try:
-            frame = self._frames.pop(sp, not link & NO_FLOAT, access)
+            with self._hidden.changing():
+                due = self._end(link)
+                frame = self._unstack(link) if due is None else ()
         except StackError as error:
             self._fault_at_return(error.exception, error.status, link)
             return
-        if to_thread == bool(frame[7] & IPSR):
-            self._fault_at_return(nvic.USAGE_FAULT, fault_status.INVPC, link)
-            return
-        self._unstack(frame, sp, link, control)
+        if due is None:
+            self._resume(frame)
+        else:
+            self._exceptions.tail_chain(due, link)
+
+    def _end(self, link: int) -> int | None:
+        """Deactivate the exception; return what is due now; raise `StackError` if it cannot return.
+
+        A return from any exception but NMI clears FAULTMASK.
+        """
+        machine = self._hidden.machine
+        returning: int = machine.exception
+        is_valid = self._is_valid(link, returning)
+        self._nvic.leave(returning)
+        if returning != nvic.NMI:
+            machine.faultmask[self._hidden.bank] = 0
+        if not is_valid:
+            raise StackError(nvic.USAGE_FAULT, fault_status.INVPC)
+        return self._priority.due()
 
     def _is_valid(self, link: int, returning: int) -> bool:
         """Return whether EXC_RETURN suits the active exceptions (B1.5.8, ExceptionReturn)."""
@@ -79,40 +76,33 @@ class ExceptionReturn:
             return True
         return bool(self._scs[scs.CCR] & scs.CCR_NONBASETHRDENA)
 
-    def _deactivate(self, returning: int) -> None:
-        """End the exception; a return from any but NMI clears FAULTMASK."""
-        self._nvic.leave(returning)
-        if returning != nvic.NMI and self._executor.hidden.masks()[2]:
-            self._executor.registers.write(reg.FAULTMASK, 0)
+    def _unstack(self, link: int) -> Sequence[int]:
+        """Restore all registers but xPSR and the float registers; return the frame.
 
-    def _unstack(self, frame: Sequence[int], sp: int, link: int, control: int) -> None:
+        Raises `StackError` if it cannot be read, or contradicts `link`.
+        """
         has_float = not link & NO_FLOAT
         to_thread, on_psp = link & 0xF != 1, bool(link & 4)
+        sp = self._hidden.handlers_stack(process=on_psp)
+        privileged = not (to_thread and self._hidden.control & CONTROL_NPRIV)
+        access = Access(privileged, self._priority.is_negative)
+        frame = self._frames.pop(sp, has_float, access)
         status = frame[7]
+        if to_thread == bool(status & IPSR):
+            raise StackError(nvic.USAGE_FAULT, fault_status.INVPC)
         after = sp + WORD * (EXTENDED if has_float else BASIC) & MASK32
         if status & XPSR_ALIGNED and (has_float or self._scs[scs.CCR] & scs.CCR_STKALIGN):
             after |= 4
-        registers = self._executor.registers
-        unprivileged = control & CONTROL_NPRIV
-        # Unicorn writes all of CONTROL only in privileged thread mode: nPRIV is cleared first,
-        # and set again in thread mode.
-        psr = status & ~(XPSR_ALIGNED | self._float_secure << SFPA_TO_XPSR)
-        mask = registers.read(reg.FAULTMASK)
-        self._leave.write((registers.read(reg.SP), mask, control & ~CONTROL_NPRIV, psr))
-        selected = CONTROL_SPSEL if on_psp else 0
         context = has_float * CONTROL_FPCA | status >> SFPA_TO_XPSR & self._float_secure
-        if to_thread:
-            registers.write(reg.CONTROL, selected | context)
-        else:
-            kept = control & ~(CONTROL_FPCA | self._float_secure)
-            registers.write(reg.CONTROL, kept | context)
-        registers.write(reg.SP, after)
-        self._restore.write(frame[:6])
+        self._hidden.leave_handler(frame, after, context, process=on_psp)
+        return frame
+
+    def _resume(self, frame: Sequence[int]) -> None:
+        """Go on with the interrupted code; the general registers are already as in `frame`."""
+        status = frame[7]
+        psr = status & ~(XPSR_ALIGNED | self._float_secure << SFPA_TO_XPSR)
+        self._executor.registers.write_status(psr)
         self._frames.restore_float(frame)
-        if unprivileged and to_thread:
-            registers.write(reg.CONTROL, selected | context | CONTROL_NPRIV)
-        registers.write(reg.FLAGS, psr)
-        self._executor.hidden.clear_monitor()
         self._executor.pc = frame[6] & ~1
         self._nvic.current = status & IPSR
         self._priority.follow()

@@ -57,16 +57,14 @@ class Exceptions:
         self._vectors = design.vectors
         self.float_secure = CONTROL_SFPA if design.type.security_extension else 0
         """The bit SFPA of CONTROL, if the core has it."""
-        registers = executor.registers
-        self._state = registers.batch(reg.XPSR, reg.CONTROL, reg.SP, *reg.CALLER_SAVED)
-        self._enter = registers.batch(reg.SP, reg.XPSR_ALL, reg.CONTROL, reg.LR, reg.FLAGS)
-        self._chain = registers.batch(reg.FAULTMASK, reg.XPSR_ALL, reg.LR, reg.FLAGS)
+        self._hidden = executor.hidden
+        self._registers = executor.registers
 
     @property
     def privileged(self) -> bool:
         """Whether the running code is privileged."""
-        xpsr, control, *_ = self._state.read()
-        return bool(xpsr & IPSR) or not control & CONTROL_NPRIV
+        control = self._hidden.control
+        return bool(self._hidden.machine.exception) or not control & CONTROL_NPRIV
 
     def take_due(self) -> None:
         """Enter the pending exception of the highest priority, if it may preempt."""
@@ -81,7 +79,16 @@ class Exceptions:
 
         Without `thumb`, the state has the invalid EPSR.T of 0.
         """
-        xpsr, control, sp, *caller_saved = self._state.read()
+        with self._hidden.changing():
+            xpsr = self._registers.read(reg.XPSR)
+            taken = self._stack(exception, xpsr if thumb else xpsr & ~XPSR_T)
+        if taken is not None:
+            self._begin(*taken, xpsr)
+
+    def _stack(self, exception: int, xpsr: int) -> tuple[int, int] | None:
+        """Stack the state with `xpsr`; return what `_vector` returns."""
+        *registers, sp, lr = self._hidden.general.tolist()
+        control = self._hidden.control
         in_thread = not xpsr & IPSR
         on_psp = in_thread and bool(control & CONTROL_SPSEL)
         has_float = bool(control & CONTROL_FPCA)
@@ -91,9 +98,7 @@ class Exceptions:
         stacked = xpsr & ~XPSR_ALIGNED | (control & self.float_secure) << SFPA_TO_XPSR
         if sp & 4 and aligns:
             stacked |= XPSR_ALIGNED
-        if not thumb:
-            stacked &= ~XPSR_T
-        frame = [*caller_saved, self._executor.pc, stacked]
+        frame = [*registers[:4], registers[12], lr, self._executor.pc, stacked]
         privileged = not (in_thread and control & CONTROL_NPRIV)
         access = Access(privileged, self.priority.is_negative)
         limit = self._limit(on_psp)
@@ -103,28 +108,22 @@ class Exceptions:
         except StackError as error:
             derived = self._derived(exception, error)
             if derived is None:
-                return
+                return None
             exception = derived
-        frame_at = max(frame_at, limit)
-        link = THREAD_PROCESS if on_psp else THREAD_MAIN if in_thread else HANDLER
-        if has_float:
-            link &= ~NO_FLOAT
-        handler = self._vector(exception)
-        if handler is None:
-            return
-        exception, address = handler
-        status = xpsr & ~(IPSR | XPSR_IT) | exception | XPSR_T
-        control &= ~(CONTROL_FPCA | self.float_secure)
-        self._enter.write((frame_at, status, control, link, status))
-        self._begin(exception, address)
+        taken = self._vector(exception)
+        if taken is not None:
+            link = THREAD_PROCESS if on_psp else THREAD_MAIN if in_thread else HANDLER
+            sp = max(frame_at, limit)
+            self._hidden.enter_handler(link & ~NO_FLOAT if has_float else link, sp)
+        return taken
 
     def _limit(self, on_psp: bool) -> int:
         """Return the limit of a stack; Armv7-M has none."""
         return self._executor.hidden.stack_limits[on_psp] if self.float_secure else 0
 
-    def _begin(self, exception: int, handler: int) -> None:
-        """Run the handler at the address `handler`; the registers are as it expects them."""
-        self._executor.hidden.enter_handler()
+    def _begin(self, exception: int, handler: int, xpsr: int) -> None:
+        """Run the handler at the address `handler`; xPSR was `xpsr` before."""
+        self._registers.write_status(xpsr & ~(IPSR | XPSR_IT) | exception | XPSR_T)
         self._executor.pc = handler & ~1
         self._nvic.enter(exception)
         self.priority.follow()
@@ -173,14 +172,10 @@ class Exceptions:
 
     def tail_chain(self, exception: int, link: int) -> None:
         """Enter `exception` with the frame and the registers of the one that ended."""
-        handler = self._vector(exception)
-        if handler is None:
-            return
-        exception, address = handler
-        registers = self._executor.registers
-        status = registers.read(reg.XPSR) & ~(IPSR | XPSR_IT) | exception | XPSR_T
-        self._chain.write((registers.read(reg.FAULTMASK), status, link, status))
-        self._begin(exception, address)
+        taken = self._vector(exception)
+        if taken is not None:
+            self._hidden.enter_handler(link)
+            self._begin(*taken, self._registers.read(reg.XPSR))
 
     # Faults
 

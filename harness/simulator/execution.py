@@ -32,7 +32,7 @@ from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
 from harness.simulator.permissions import Permissions
 from harness.simulator.registers import PC, XPSR
-from harness.simulator.stops import ACCESS_FAULTS, Reason, Stop
+from harness.simulator.stops import ACCESS_FAULTS, LIMIT, Reason, Stop
 from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
 from harness.simulator.violations import Violations
 from harness.simulator.watchpoints import Watch, Watchpoints
@@ -53,8 +53,13 @@ class Executor:
         self.bus = bus
         self._float_enabled = self._float_stalled = False
         self._special = special
+        self.may_unmask: Callable[[], bool] = lambda: True
+        """Whether an exception is due when PRIMASK and BASEPRI are cleared: see `look_again`."""
+        self._unmasking: set[int] = set()  # addresses of blocks that did not matter so far
         self.emulator = Emulator(kind.model)
         self.registers = self.emulator.registers
+        self._state = self.registers.batch(PC, XPSR)
+        self._status = 0  # xPSR after the last run
         self.hidden = self.emulator.hidden
         stop = self.emulator.stop_function
         self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
@@ -64,7 +69,7 @@ class Executor:
         self._blocks = Blocks(bus, kind.undefined)
         self._stale = False
         self._failure: BaseException | None = None
-        self._stop = Stop(Reason.LIMIT)
+        self._stop = LIMIT
         self._stepping = False
         self.permissions = Permissions(self.emulator, self.interrupt)
         self._at_it_block = False
@@ -100,6 +105,13 @@ class Executor:
         """Stop before the next block; any thread may call this."""
         self.counter.interrupt()
 
+    def look_again(self) -> None:
+        """Stop before the next block; `may_unmask` may have changed."""
+        for address in self._unmasking:
+            self.counter.forget_block(address)
+        self._unmasking.clear()
+        self.interrupt()
+
     def run(self, limit: int, ready: Callable[[], bool]) -> Stop:
         """Run from `pc` until the instruction count reaches `limit`, or another reason to stop.
 
@@ -108,7 +120,7 @@ class Executor:
         """
         self.counter.state.limit = min(limit, NEVER)
         if not ready():
-            return Stop(Reason.LIMIT)
+            return LIMIT
         if not it_walk.state(self.registers):
             stop = self._start(0)
             if not self._at_it_block or stop.reason is not Reason.LIMIT:
@@ -166,7 +178,7 @@ class Executor:
         Execute that, too, if its IT condition is false. `pc` then tells how far execution came.
         """
         start, _ = self.counter.entered
-        stop = Stop(Reason.LIMIT)
+        stop = LIMIT
         while stop.reason is Reason.LIMIT and (
             start <= self.pc < start + offset
             or (self.pc == start + offset and not it_walk.passes(self.registers))
@@ -222,7 +234,7 @@ class Executor:
     def _start(self, count: int) -> Stop:
         if self._stale:
             self.flush()
-        self._stop = Stop(Reason.LIMIT)
+        self._stop = LIMIT
         self._denials.stop = self.violations.aborts.stop = None
         self._at_it_block = False
         error = self._emulate(count)
@@ -252,7 +264,7 @@ class Executor:
         self.violations.leave()
         self.violations.aborts.take_back()
         self._denials.take_back()
-        self.pc = self.registers.read(PC)
+        self.pc, self._status = self._state.read()
         self.violations.stores.correct()
         self._subtract_unexecuted()
         return error
@@ -269,7 +281,7 @@ class Executor:
         if error == unicorn_const.UC_ERR_OK:
             if self._stop.reason is not Reason.LIMIT:
                 return self._stop
-            if not self.registers.read(XPSR) & _THUMB_STATE:
+            if not self._status & _THUMB_STATE:
                 return Stop(Reason.STATE)  # the stop came before the next instruction's fault
             return Stop(Reason.SLEEP) if self._ended_with(WFI) else self._stop
         if error in ACCESS_FAULTS:
@@ -277,7 +289,7 @@ class Executor:
             is_fetch = reason is Reason.FETCH
             return Stop(reason, address=self.pc if is_fetch else self.violations.address)
         if error == unicorn_const.UC_ERR_INSN_INVALID:
-            if not self.registers.read(XPSR) & _THUMB_STATE:
+            if not self._status & _THUMB_STATE:
                 return Stop(Reason.STATE)
             is_event = self._ended_with(WFE) or self._ended_with(YIELD)
             return Stop(Reason.EVENT if is_event else Reason.UNDEFINED)
@@ -306,13 +318,21 @@ class Executor:
 
     def _inspect_block(self, address: int, size: int) -> tuple[int, bool, bool]:
         """Return what `InstructionCounter` needs to know about a new block."""
-        block = self._blocks.scan(address, size)
-        if block is None:
-            return 0, False, False
-        again = self._breakpoints.guard(block)
-        if self._denials.checks.require(address, size, block.operands, again=again):
-            return block.count, False, True
-        if not self._is_special(block):
+        block = self._blocks.get(address)
+        if block is None or block.size != size:
+            block = self._blocks.scan(address, size)
+            if block is None:
+                return 0, False, False
+            again = self._breakpoints.guard(block)
+            if self._denials.checks.require(address, size, block.operands, again=again):
+                return block.count, False, True
+        specials = {special for _, special in block.specials}
+        if self.float_allowed:
+            specials.discard(Special.FLOAT)
+        if specials == {Special.UNMASK} and not self.may_unmask():
+            self._unmasking.add(address)
+            specials.clear()
+        if not specials:
             return block.count, True, False
         if self._stepping:
             own = (found for found in block.specials if not found[0])
@@ -325,11 +345,6 @@ class Executor:
         if refuses:
             self._stop = Stop(Reason.SPECIAL)
         return block.count, False, refuses
-
-    def _is_special(self, block: Block) -> bool:
-        return any(
-            special is not Special.FLOAT or not self.float_allowed for _, special in block.specials
-        )
 
     def _on_translated(self, _uc: int, block: Any, _previous: Any, _data: int) -> None:
         address = block.contents.address

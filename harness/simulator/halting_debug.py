@@ -200,6 +200,7 @@ class HaltingDebug:
                 exception = value & 0x1FF
                 self._nvic.active = [exception] if exception else []
                 self._nvic.current = exception
+                self._executor.look_again()
             registers.write(reg.XPSR_ALL if number == _XPSR else _REGISTERS[number], value)
 
     def _read_special(self) -> int:

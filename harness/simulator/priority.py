@@ -15,6 +15,7 @@ class Priority:
         self._mpu = devices.mpu
         self._refuses_faultmask = False
         devices.nvic.masked_from = self._masked_from
+        executor.may_unmask = self.may_unmask
 
     def current(self, *, ignore_primask: bool = False) -> int:
         """Return the current execution priority; an exception must have a lower number."""
@@ -26,7 +27,8 @@ class Priority:
     @property
     def is_negative(self) -> bool:
         """Whether HardFault, NMI or FAULTMASK determine it."""
-        return self.current() < 0
+        _, _, faultmask = self._executor.hidden.masks()
+        return bool(faultmask) or any(one <= nvic.HARD_FAULT for one in self._nvic.active)
 
     def may_preempt(self, exception: int) -> bool:
         """Return whether the group priority of `exception` is higher than the current one."""
@@ -37,6 +39,14 @@ class Priority:
         """Return the pending exception of the highest priority, if it may preempt."""
         due = self._nvic.due() if self._nvic.pending else None
         return due if due is not None and self.may_preempt(due) else None
+
+    def may_unmask(self) -> bool:
+        """Return whether a pending exception would be due without PRIMASK and BASEPRI."""
+        due = self._nvic.due() if self._nvic.pending else None
+        if due is None:
+            return False
+        priority = self._nvic.group(self._nvic.priority(due))
+        return priority < self._nvic.execution_priority(0, 0, 0)
 
     def wakes(self) -> bool:
         """Return whether a pending exception ends WFI; PRIMASK is ignored (B1.5.19)."""

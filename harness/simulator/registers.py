@@ -1,7 +1,6 @@
 """The core's registers, read and written in batches.
 
-Exception entry accesses twenty registers. One call of Unicorn's Python binding for each of them
-takes more time than everything else together, so one call transfers a batch.
+One call of Unicorn transfers a batch: a call takes more time than what it does.
 """
 
 import ctypes
@@ -9,6 +8,10 @@ from collections.abc import Sequence
 
 from unicorn import arm_const as arm
 from unicorn.unicorn_py3.unicorn import uclib
+
+# Functions of our own: those of the binding convert each argument, which takes as long as the call.
+_read, _write = uclib["uc_reg_read"], uclib["uc_reg_write"]
+_read_batch, _write_batch = uclib["uc_reg_read_batch"], uclib["uc_reg_write_batch"]
 
 SP = arm.UC_ARM_REG_SP
 LR = arm.UC_ARM_REG_LR
@@ -28,9 +31,6 @@ FPSCR = arm.UC_ARM_REG_FPSCR
 R: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_R{index}") for index in range(13))
 S: tuple[int, ...] = tuple(getattr(arm, f"UC_ARM_REG_S{index}") for index in range(32))
 
-CALLER_SAVED = (*R[:4], R[12], LR)
-"""The registers that an exception stacks before PC and xPSR (Armv7-M ARM, B1.5.6)."""
-
 
 class Batch:
     """Some registers of the core with the Unicorn handle `uc`, in a fixed order."""
@@ -47,13 +47,13 @@ class Batch:
 
     def read(self) -> list[int]:
         """Return the values, in the order of the batch."""
-        uclib.uc_reg_read_batch(self._uc, self._ids, self._pointers, self._count)
+        _read_batch(self._uc, self._ids, self._pointers, self._count)
         return self._values[:]
 
     def write(self, values: Sequence[int]) -> None:
         """Set the registers, in the order of the batch."""
         self._values[:] = list(values)
-        uclib.uc_reg_write_batch(self._uc, self._ids, self._pointers, self._count)
+        _write_batch(self._uc, self._ids, self._pointers, self._count)
 
 
 class Registers:
@@ -70,17 +70,22 @@ class Registers:
         uclib.uc_context_save(uc, self._at_power_on)
         self._value = ctypes.c_uint64()
         self._pointer = ctypes.byref(self._value)
+        self._status = self.batch(XPSR_ALL, FLAGS)
 
     def read(self, register: int) -> int:
         """Return the register's 32 bits."""
         self._value.value = 0
-        uclib.uc_reg_read(self._uc, register, self._pointer)
+        _read(self._uc, register, self._pointer)
         return self._value.value & 0xFFFF_FFFF
 
     def write(self, register: int, value: int) -> None:
         """Set the register."""
         self._value.value = value
-        uclib.uc_reg_write(self._uc, register, self._pointer)
+        _write(self._uc, register, self._pointer)
+
+    def write_status(self, value: int) -> None:
+        """Set xPSR, with all that depends on it and on CONTROL: see FLAGS."""
+        self._status.write((value, value))
 
     def refresh(self) -> None:
         """Make a change of XPSR or CONTROL take effect: see FLAGS."""

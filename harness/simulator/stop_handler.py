@@ -73,8 +73,11 @@ class StopHandler:
         for offset, special in block.specials:
             if special is Special.CONTROL:
                 self._executor.violations.may_be_unprivileged = True
-            if special in (Special.MASK, Special.CONTROL):
-                self._before_masking()
+            elif special is Special.UNMASK:
+                if self.exceptions.priority.may_unmask():
+                    self._executor.interrupt()
+            elif special is Special.FAULTMASK:
+                self._before_faultmask()
             elif special is Special.READ_BASEPRI:
                 _, basepri, _ = self._executor.hidden.masks()
                 self._executor.registers.write(reg.BASEPRI, basepri & self._nvic.mask)
@@ -89,8 +92,8 @@ class StopHandler:
                 return True
         return False
 
-    def _before_masking(self) -> None:
-        """Stop after the block if what it masks may matter."""
+    def _before_faultmask(self) -> None:
+        """Stop after the block if a change of FAULTMASK may matter."""
         if self._nvic.current in (nvic.NMI, nvic.HARD_FAULT):
             self.exceptions.priority.keep_faultmask()
             self._executor.interrupt()

@@ -65,3 +65,6 @@ class Stop:
     reason: Reason
     number: int = 0
     address: int = 0
+
+
+LIMIT = Stop(Reason.LIMIT)

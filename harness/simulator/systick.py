@@ -70,12 +70,13 @@ class SysTick:
 
     def expire(self) -> None:
         """If zero was reached, reload and pend the exception."""
-        due = self.deadline()
-        now = self._clock.ticks()
-        if due is None or now < due:
+        if not self._control & _ENABLE or not self._reload:
+            return
+        late = self._clock.ticks() - self._zero_at
+        if late < 0:
             return
         period = self._reload + 1
-        self._zero_at += ((now - due) // period + 1) * period
+        self._zero_at += (late // period + 1) * period
         self._flag = True
         if self._control & _TICKINT:
             self._pend()

@@ -13,17 +13,19 @@ from harness.simulator.undefined_encodings import Undefined
 _FIRST_WIDE = 0b11101  # of the first halfword's top five bits: a 32-bit instruction
 _IT, _IT_MASK = 0xBF, 0xF
 WFI, WFE, YIELD = 0xBF30, 0xBF20, 0xBF10
-_SEV, _CPSIE, _CPSID_F = 0xBF40, 0xB660, 0xB671
+_SEV, _CPSIE, _CPS_F = 0xBF40, 0xB660, 0xB661
 _WIDE_HINT, _WIDE_WFE, _WIDE_SEV = 0xF3AF, 0x8002, 0x8004
 _MRS, _BASEPRI = 0xF3EF, (0x11, 0x12)
-_MSR, _CONTROL, _COPROCESSOR, _FPU = 0xF380, 0x14, 0xEC00, 0xA
+_MSR, _COPROCESSOR, _FPU = 0xF380, 0xEC00, 0xA
 
 
 class Special(Enum):
     """An instruction that the emulator alone does not handle correctly."""
 
-    MASK = auto()
-    """CPSIE or MSR, which may unmask an interrupt, or an instruction that sets FAULTMASK."""
+    UNMASK = auto()
+    """CPSIE, or MSR to PRIMASK or BASEPRI, which may unmask an interrupt."""
+    FAULTMASK = auto()
+    """CPS or MSR that changes FAULTMASK."""
     CONTROL = auto()
     """MSR to CONTROL, which may end the privilege."""
     READ_BASEPRI = auto()
@@ -34,6 +36,15 @@ class Special(Enum):
     """An undefined instruction that the emulator would execute."""
     FLOAT = auto()
     """An FPU instruction; it needs access to coprocessors 10 and 11."""
+
+
+_SPECIAL_REGISTERS = {  # that MSR writes
+    0x10: Special.UNMASK,  # PRIMASK
+    0x11: Special.UNMASK,  # BASEPRI
+    0x12: Special.UNMASK,  # BASEPRI_MAX
+    0x13: Special.FAULTMASK,
+    0x14: Special.CONTROL,
+}
 
 
 @dataclass(frozen=True)
@@ -123,9 +134,9 @@ def _special_narrow(code: int) -> Special | None:
         return Special.WAIT_FOR_EVENT
     if code == _SEV:
         return Special.SEND_EVENT
-    if code & 0xFFF0 == _CPSIE or code & 0xFFF1 == _CPSID_F:
-        return Special.MASK
-    return None
+    if code & 0xFFE1 == _CPS_F:
+        return Special.FAULTMASK
+    return Special.UNMASK if code & 0xFFF0 == _CPSIE else None
 
 
 def _special_wide(first: int, second: int) -> Special | None:
@@ -134,7 +145,7 @@ def _special_wide(first: int, second: int) -> Special | None:
     if first == _MRS and second & 0xFF in _BASEPRI:
         return Special.READ_BASEPRI
     if first & 0xFFE0 == _MSR and second & 0xD000 == 1 << 15:
-        return Special.CONTROL if second & 0xFF == _CONTROL else Special.MASK
+        return _SPECIAL_REGISTERS.get(second & 0xFF)
     # 111x 11xx: coprocessor space; Armv7-M does not have the SIMD instructions in it.
     if first & _COPROCESSOR == _COPROCESSOR and second >> 8 & 0xE == _FPU:
         return Special.FLOAT

@@ -20,6 +20,7 @@ PRIVATE_BUS = range(0xE000_1000, 0xE010_0000)
 SOFTWARE_TRIGGER = 0xE000_EF00
 """STIR, which CCR.USERSETMPEND opens for all code."""
 
+_PERIPHERALS = 0x4000_0000  # B3.1; no flash is there or behind
 _NPRIV, _HANDLER = 1, 0x1FF  # of CONTROL and xPSR
 
 
@@ -55,6 +56,7 @@ class Violations:
         self.stores = FlashStores()
         self.aborts = StoreAborts(emulator)
         self._registers = emulator.registers
+        self._state = emulator.registers.batch(PC, XPSR)
         self._bus = bus
         self._written = written
         self._failed = failed
@@ -79,9 +81,7 @@ class Violations:
         if self._is_refused(address):
             self.address = address
             return False
-        self._note_exact_pc()
-        self.address = address
-        return self.ignores_errors or not self._bus.refuses(address)
+        return self._on_device(address)
 
     def _on_write(
         self, _uc: int, _kind: int, address: int, size: int, value: int, _data: int
@@ -90,12 +90,17 @@ class Violations:
         if self._is_refused(address) and not opened:
             self.aborts.abort(address)
             return False
-        found = self._bus.memory(address, size)
+        found = self._bus.memory(address, size) if address < _PERIPHERALS else None
         if found is not None:
             return self._on_flash_write(address, size, value & ((1 << 8 * size) - 1), *found)
+        return self._on_device(address)
+
+    def _on_device(self, address: int) -> bool:
+        """Note the access; return whether something responds."""
         self._note_exact_pc()
         self.address = address
-        return self.ignores_errors or not self._bus.refuses(address)
+        region = self._bus.region(address)
+        return self.ignores_errors or region is None or region.answers(address)
 
     def _on_flash_write(
         self, address: int, size: int, value: int, memory: Memory, offset: int
@@ -131,11 +136,14 @@ class Violations:
 
     def _note_exact_pc(self) -> None:
         """Note the program counter; clear the IT state that its update has left set."""
-        self.exact_pc = self._registers.read(PC)
-        self._clear_it()
+        self.exact_pc, status = self._state.read()
+        self._end_it(status)
 
     def _clear_it(self) -> None:
-        status = self._registers.read(XPSR)
+        self._end_it(self._registers.read(XPSR))
+
+    def _end_it(self, status: int) -> None:
+        """Clear the IT state in xPSR, which is `status`."""
         self.in_it_block = bool(status & IT_STATE)
         if self.in_it_block:
             self._registers.write(XPSR, status & ~IT_STATE)

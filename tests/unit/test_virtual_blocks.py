@@ -20,10 +20,14 @@ def test_a_program_runs_and_halts(tmp_path: Path) -> None:
         ("bf08 2001 2002", 3, 1, []),  # it eq
         ("bf1e 2001 2002 2003 bf00", 5, 3, []),  # ittt ne
         ("bf0b 2001 2002 2003 2004 bf00", 6, 4, []),
-        ("b662", 1, 0, [Special.MASK]),  # cpsie i
+        ("b662", 1, 0, [Special.UNMASK]),  # cpsie i
         ("b672", 1, 0, []),  # cpsid i
-        ("f380 8810", 1, 0, [Special.MASK]),  # msr primask, r0
-        ("b671", 1, 0, [Special.MASK]),  # cpsid f
+        ("f380 8810", 1, 0, [Special.UNMASK]),  # msr primask, r0
+        ("b671", 1, 0, [Special.FAULTMASK]),  # cpsid f
+        ("b663", 1, 0, [Special.FAULTMASK]),  # cpsie if
+        ("f380 8811", 1, 0, [Special.UNMASK]),  # msr basepri, r0
+        ("f380 8813", 1, 0, [Special.FAULTMASK]),  # msr faultmask, r0
+        ("f380 8809", 1, 0, []),  # msr psp, r0
         ("f380 8814", 1, 0, [Special.CONTROL]),  # msr control, r0
         ("f3ef 8010", 1, 0, []),  # mrs r0, primask
         ("f3ef 8011", 1, 0, [Special.READ_BASEPRI]),  # mrs r0, basepri

@@ -281,6 +281,25 @@ def test_a_tail_chained_handler_can_still_stack_it(tmp_path: Path) -> None:
     assert results(tmp_path, source, {16: "irq0", 17: "irq1"}) == [lazy, 0xFFFF_FFE9, 0x3F80_0000]
 
 
+@CHIPS
+def test_a_tail_chained_handler_has_no_float_context(tmp_path: Path, chip: str) -> None:
+    """DDI 0403E, B1.5.6, ExceptionTaken: also after a handler that has used the registers."""
+    source = f"""start: {_ON}
+        svc #0
+        bkpt #0
+    svcall: poke 0xE000ED04, 0x10000000     @ PENDSVSET
+        vmov.f32 s0, #1.0
+        mrs r5, control
+        put r5
+        bx lr
+    pendsv: mrs r5, control
+        put r5
+        bx lr
+    """
+    values = results(tmp_path, source, {11: "svcall", 14: "pendsv"}, chip)
+    assert [value & 4 for value in values] == [4, 0]
+
+
 def test_a_switch_of_tasks_as_kernels_do_it(tmp_path: Path) -> None:
     """PendSV saves S16 to S31 only for a float context; each task keeps its own registers."""
     source = f"""start: {_ON}

@@ -204,3 +204,61 @@ def test_the_reserved_words_behind_the_active_bits_read_as_zero(tmp_path: Path) 
         bx lr
     """
     assert results(tmp_path, source, {16: "irq0"}) == [1, 0]
+
+
+@pytest.mark.parametrize("portable", [False, True], ids=["machine-code", "python"])
+def test_code_that_has_unmasked_nothing_so_far_unmasks_what_became_pending(
+    tmp_path: Path, portable: bool
+) -> None:
+    """The third time, an interrupt waits; the fourth time, it is enabled while it is pending."""
+    source = """start: mov r4, #0
+    again: adds r4, #1
+        put r4
+        cpsid i
+        cmp r4, #3
+        bne 1f
+        poke 0xE000E100, 1
+        poke STIR, 0
+    1:  cmp r4, #4
+        bne 2f
+        poke STIR, 1
+        poke 0xE000E100, 2
+    2:  bl unmask
+        note 99
+        cmp r4, #4
+        bne again
+        bkpt #0
+    unmask: cpsie i
+        bx lr
+    irq0: note 10
+        bx lr
+    irq1: note 20
+        bx lr
+    """
+    with running(tmp_path, source, {16: "irq0", 17: "irq1"}, portable=portable) as bench:
+        assert bench.results == [1, 99, 2, 99, 3, 10, 99, 4, 20, 99]
+
+
+def test_what_a_handler_could_not_unmask_is_unmasked_after_it(tmp_path: Path) -> None:
+    """Interrupt 3 waits for the handler of 0, which returns with PRIMASK set."""
+    source = f"""start: {_FOUR}
+        bl unmask
+        poke STIR, 0
+        dsb
+        isb
+        note 1
+        bl unmask
+        note 2
+        bkpt #0
+    unmask: cpsie i
+        bx lr
+    irq0: push {{r4, lr}}
+        poke STIR, 3
+        bl unmask
+        note 10
+        cpsid i
+        pop {{r4, pc}}
+    irq3: note 40
+        bx lr
+    """
+    assert results(tmp_path, source, {16: "irq0", 19: "irq3"}) == [10, 1, 40, 2]
