@@ -7,12 +7,14 @@ from harness.simulator.bus import Device
 from harness.simulator.chips.stm32_wiring import Block, Wiring
 from harness.simulator.peripherals import stm32_rcc
 from harness.simulator.peripherals.dma_request import DmaRequest
+from harness.simulator.peripherals.lan8742 import Lan8742
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
 from harness.simulator.peripherals.stm32_can import Can
 from harness.simulator.peripherals.stm32_can_filters import CanFilters
 from harness.simulator.peripherals.stm32_clock_tree import LSE_HZ, LSI_HZ
 from harness.simulator.peripherals.stm32_crc import Crc
 from harness.simulator.peripherals.stm32_dac import Dac
+from harness.simulator.peripherals.stm32_eth import Ethernet
 from harness.simulator.peripherals.stm32_exti import Exti
 from harness.simulator.peripherals.stm32_gpio import Stm32Gpio
 from harness.simulator.peripherals.stm32_i2c import I2cV1, I2cV2
@@ -147,6 +149,11 @@ def can(*, banks: int, two: bool) -> Maker:
 def otg(identity: Mapping[int, int]) -> Maker:
     """Return the maker of a USB OTG core, which has this `identity`."""
     return lambda wiring, block: Otg(wiring.line(block.lines[0]), identity)
+
+
+def ethernet(wiring: Wiring, block: Block) -> Device:
+    """Make the Ethernet MAC with the PHY of the NUCLEO-F429ZI (UM1974, "Ethernet")."""
+    return Ethernet(wiring.core.bus, wiring.line(block.lines[0]), Lan8742())
 
 
 def rng(wiring: Wiring, block: Block) -> Device:

@@ -140,7 +140,7 @@ BLOCKS = (
         (56, 57, 58, 59, 60, 68, 69, 70),
         (_AHB1, 22),
     ),
-    Block("Ethernet", 0x4002_8000, reset=(_AHB1, 25), size=0x1400),
+    Block("Ethernet", 0x4002_8000, stm32_parts.ethernet, (61,), (_AHB1, 25), 0x1400, IDLE),
     Block("DMA2D", 0x4002_B000, stm32_dma_routes.rectangles, (90,), (_AHB1, 23), size=0xC00),
     Block("USB OTG HS", 0x4004_0000, _otg_hs, (77,), (_AHB1, 29), 0x4_0000, IDLE),
     Block("USB OTG FS", 0x5000_0000, _otg_fs, (67,), (_AHB2, 7), 0x4_0000, IDLE),
