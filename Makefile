@@ -22,15 +22,22 @@ INSTALL := $(PROGRESS) "Installing Python packages in $(VENV)" $(INSTALL_TOOL) -
 # Without GNU Arm and its C library, images are compiled with clang.
 GNU_ARM := $(filter /%,$(shell arm-none-eabi-gcc -print-file-name=nano.specs 2>/dev/null))
 
+# The targets that need no program but QEMU.
+EMULATED := virtual-stm32 virtual-stm32l475 virtual-nrf52840 qemu-stm32 qemu-m0 qemu-m3 qemu-m4 qemu-m7 qemu-m33 qemu-m55
+
 C_FILES := $(shell git ls-files '*.c' '*.h' '*.cc' '*.cpp')
 
-.PHONY: bench test test-arm64 coverage nightly docs docs-numbers json-schemas tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults farm-test chips perf setup system clean
+.PHONY: bench test test-slow test-arm64 coverage nightly docs docs-numbers json-schemas tutorial lint fuzz fuzz-memory fuzz-protocol fuzz-clients faults farm-test chips perf setup system clean
 
 bench: $(VENV)/$(if $(GNU_ARM),,clang-)installed ## run every model on the default target: a table, and Records in reports/runs
 	$(BIN)/harness run
 
 test: setup ## the unit tests, and the suite on the default target, on all cores
 	$(BIN)/pytest -n auto --dist worksteal
+
+test-slow: setup ## the tests that `make test` leaves out; the nightly job runs them
+	$(BIN)/pytest -n auto --dist worksteal -m slow
+	$(BIN)/pytest -n auto --dist worksteal tests/target/test_models.py $(EMULATED:%=--target=%)
 
 test-arm64: setup ## the simulator and the models on an emulated arm64 host; needs root; half an hour
 	$(BIN)/python -m tests.arm64

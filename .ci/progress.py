@@ -15,11 +15,14 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TextIO
 
 _COLUMNS = 80
 _REST = 1.0  # seconds for the last output
+_ENDS = {signal.SIGINT, signal.SIGTERM}
 
 
 def main() -> int:
@@ -44,9 +47,16 @@ def run(
     lines: list[str] = []
     process = None
     try:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
+        with _held_signals():  # their handlers must know the process
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                # No thread has been started yet.
+                preexec_fn=partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _ENDS),  # noqa: PLW1509
+            )
         reader = threading.Thread(target=_read, args=(process, lines), daemon=True)
         reader.start()
         while (code := _exit_code(process, every)) is None:
@@ -67,6 +77,16 @@ def run(
     else:
         print(f"{before}{title}: done in {seconds}", file=out)
     return code
+
+
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Let the signals that end this program wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
 
 
 def _exit_code(process: subprocess.Popen[str], seconds: float) -> int | None:

@@ -50,6 +50,15 @@ class Bracket(NamedTuple):
         return executed.instructions - executed.in_interrupts - (empty if overhead else 0)
 
 
+class Diagnosis(NamedTuple):
+    """Why a device fails, as far as its board knows."""
+
+    text: str = ""
+    """Details for a person; empty if there are none."""
+    remedy: str = ""
+    """What corrects the firmware, or how the board was started; then no reset brings it back."""
+
+
 class Board(Protocol):
     """A target that runs images. The code that provisions it must call `close`."""
 
@@ -73,8 +82,12 @@ class Board(Protocol):
     def close(self) -> None:
         """Release all resources, including those that outlive a single start."""
 
-    def check(self) -> None:
-        """Raise `InfrastructureError` if the board can no longer answer."""
+    def check(self, unanswered: int = 0) -> None:
+        """Raise `InfrastructureError` if the board can no longer answer.
+
+        `unanswered` is how many checks there were since the device's last message: the handler of a
+        fault may return.
+        """
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes of RAM at `address` without disturbing the waiting firmware."""
@@ -92,8 +105,8 @@ class Board(Protocol):
         Raises `DeviceFaultError` if the firmware did what faults on a chip, but not here.
         """
 
-    def diagnosis(self) -> str:
-        """Return details that help to explain a failure; empty if there are none."""
+    def diagnosis(self) -> Diagnosis:
+        """Return what helps to explain a failure."""
 
     def swo_lines(self) -> Sequence[str]:
         """Return the lines of text that the firmware has sent over SWO since the last call.

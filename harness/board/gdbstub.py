@@ -8,7 +8,8 @@ the stop in a packet, and `c` resumes it.
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from harness.link.channel import Channel
 
 _DEADLINE = 15.0  # seconds for an answer; QEMU's start takes some on a busy machine
 _SLICE = 1.0  # seconds of a wait; between two, the time that QEMU was stopped is taken out
+_MOMENT = 0.001  # seconds for what comes on another line
 _BLOCK = 2000  # bytes per packet; as hex digits they fit QEMU's limit, 4096
 
 _ACKNOWLEDGED = b"+"
@@ -36,7 +38,20 @@ class Gdbstub:
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
         self._runs = runs
         self._channel = channel
+        self._line: Channel | None = None
         self._received = b""
+
+    @contextmanager
+    def beside(self, line: Channel) -> Iterator[None]:
+        """Read `line`, too, while this waits, and keep what comes there.
+
+        A machine that writes to a full line does not answer, whoever asks.
+        """
+        self._line = line
+        try:
+            yield
+        finally:
+            self._line = None
 
     def start(self) -> None:
         """Start a machine that does not run yet; raises the same errors as `write`."""
@@ -170,7 +185,10 @@ class Gdbstub:
                     f"did not answer {request} within {deadline:g} s",
                     "does QEMU hang? Look at its log",
                 )
-            self._received += self._channel.read(min(remaining, _SLICE))
+            if self._line is not None:
+                self._line.keep(_MOMENT)
+            wait = _SLICE if self._line is None else 0.0
+            self._received += self._channel.read(min(remaining, wait))
         self._received = self._received[token.end() :]
         return token[1]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from harness.board.board import log_file, not_started, rtt_carrier
+from harness.board.active_fault import HandlerWatch
+from harness.board.board import Diagnosis, log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
-from harness.board.halted import whereabouts
+from harness.board.halted import remedy_of, whereabouts
 from harness.board.qemu_log import OPTIONS, QemuLog, Refused
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
@@ -30,8 +31,9 @@ _SIGNALS = 128  # exit codes above this are signals
 _FIND_PATIENCE = 5.0  # seconds for an access in the start-up to come again
 _LINES = ("serial", "gdb")
 _LOG_LINES = 10
-_NO_DEMCR = re.compile(r"^NVIC: Bad (?:read|write) offset 0xdfc\n", re.MULTILINE)
-"""QEMU has no DEMCR; start-up code that switches the cycle counter on is right all the same."""
+_NO_REGISTER = re.compile(r"^NVIC: Bad (?:read|write) offset 0xd(?:fc|24)\n", re.MULTILINE)
+"""QEMU has no DEMCR; start-up code that switches the cycle counter on is right all the same. Its
+Cortex-M0 has no SHCSR, where the harness looks."""
 _WITHOUT_SECURITY = ("cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # Armv7-M, with a VTOR
 
 
@@ -51,9 +53,11 @@ class QemuBoard:
         self._process: OwnedProcess | None = None
         self._connections: dict[str, socket.socket] = {}
         self._gdbstub: Gdbstub | None = None
+        self._line: Channel | None = None
         self._activity: Callable[[], Activity | None] = lambda: None
         self._image: Image | None = None
         self._accesses: QemuLog | None = None
+        self._handler = HandlerWatch()
 
     @property
     def version(self) -> str:
@@ -66,6 +70,7 @@ class QemuBoard:
         self._image = image
         self._open(image, self._log)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
+        self._line = self._channel("serial", "QEMU")
         try:
             self._gdbstub.wait()
             self._accesses = QemuLog(self._log)
@@ -84,11 +89,11 @@ class QemuBoard:
                 self._activity,
                 transfer=self._gdbstub.transfer,
             )
-        return self._channel("serial", "QEMU")
+        return self._line
 
     def stop(self) -> None:
         """End QEMU and close its sockets."""
-        self._gdbstub = None
+        self._gdbstub = self._line = None
         while self._connections:
             self._connections.popitem()[1].close()
         if self._process is not None:
@@ -99,11 +104,25 @@ class QemuBoard:
         """Same as `stop`: nothing outlives a start."""
         self.stop()
 
-    def check(self) -> None:
+    def check(self, unanswered: int = 0) -> None:
         """Raise `DeviceFaultError` if the firmware did what faults on a chip, and went on.
 
-        When QEMU ends, its socket closes, which the channel reports at once.
+        The same if it stays in the handler of a fault. When QEMU ends, its socket closes, which the
+        channel reports at once.
         """
+        self._check_accesses()
+        gdbstub, line = self._gdbstub, self._line
+        if gdbstub is None or line is None:
+            return
+        with gdbstub.beside(line):
+            if not self._handler.stays(gdbstub.read, unanswered):
+                return
+            location = self._location(gdbstub)
+        raise DeviceFaultError(
+            f"the core stays {location}", where=self._target.name, remedy=remedy_of(location)
+        )
+
+    def _check_accesses(self) -> None:
         if self._accesses is None or self._qemu.unmapped == "ignore":
             return
         access = self._accesses.refused()
@@ -128,11 +147,13 @@ class QemuBoard:
     def bracket(self, count: int = 1) -> None:
         """Check the last inferences, and return None: QEMU does not report a count."""
         del count
-        self.check()
+        self._check_accesses()
 
-    def diagnosis(self) -> str:
+    def diagnosis(self) -> Diagnosis:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
-        return "\n".join(filter(None, [self._end() or self._whereabouts(), self._log_excerpt()]))
+        state = self._end() or self._whereabouts()
+        text = "\n".join(filter(None, [state, self._log_excerpt()]))
+        return Diagnosis(text, remedy_of(state))
 
     def swo_lines(self) -> tuple[str, ...]:
         """None: QEMU has no ITM."""
@@ -154,15 +175,22 @@ class QemuBoard:
 
     def _whereabouts(self) -> str:
         """Return where the core is; empty if the gdbstub no longer answers."""
-        if self._gdbstub is None or self._image is None:
+        gdbstub, line = self._gdbstub, self._line
+        if gdbstub is None or line is None:
             return ""
         try:
-            *_, msp, lr, pc, xpsr = self._gdbstub.registers()  # in a handler, r13 is MSP
-            registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
-            location = whereabouts(registers, self._gdbstub.read, self._image.elf.locate)
+            with gdbstub.beside(line):
+                return f"the core was {self._location(gdbstub)}"
         except InfrastructureError:
             return ""
-        return f"the core was {location}"
+
+    def _location(self, gdbstub: Gdbstub) -> str:
+        """Return where the core is, and the fault if it handles one."""
+        if self._image is None:
+            raise not_started(self._target)
+        *_, msp, lr, pc, xpsr = gdbstub.registers()  # in a handler, r13 is MSP
+        registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
+        return whereabouts(registers, gdbstub.read, self._image.elf.locate)
 
     def _by(self, access: Refused) -> str:
         """Return which code made `access`: it comes again when the image starts again.
@@ -202,7 +230,7 @@ class QemuBoard:
     def _log_excerpt(self) -> str:
         """Return QEMU's fatal error and the lines after it, or else the last lines of its log."""
         try:
-            lines = _NO_DEMCR.sub("", self._log.read_text(errors="replace")).splitlines()
+            lines = _NO_REGISTER.sub("", self._log.read_text(errors="replace")).splitlines()
         except OSError:
             return ""
         if not lines:

@@ -1,10 +1,10 @@
 """Virtual boards: the harness's own simulator process, driven like any board behind a probe."""
 
-from collections.abc import Sequence
 from importlib.metadata import version as package_version
 
 from harness.board.board_options import BoardOptions
 from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.board.pyocd.virtual_side import OtherUart
 from harness.board.ways_back import WayBack
 from harness.simulator.board_process import VirtualBoard
 from harness.support.progress import Progress
@@ -43,9 +43,11 @@ class SimulatedBoard(PyocdBoard):
         """The serial port of the virtual meter; empty if there is no meter."""
         return self.hardware.meter
 
-    def swo_lines(self) -> Sequence[str]:
-        """Return the lines of text that the firmware has sent over SWO since the last call."""
-        return self.hardware.swo_lines()
+    def _remedy_of(self, other: OtherUart) -> str:
+        return (
+            f'write board.uart = "{other.sends[0]}" in {self._target.path}, or have the firmware '
+            f"send on {other.port}"
+        )
 
     def ways_back(self) -> tuple[WayBack, ...]:
         """None: a simulator that is started again does the same."""

@@ -10,5 +10,7 @@ class WayBack(NamedTuple):
     name: str
     prepare: Callable[[], None]
     """Do what comes before the next start; raises `InfrastructureError` if that fails."""
+    is_start: bool = False
+    """Whether it does no more than every first start of an image does, which is from reset."""
     needs_probe: bool = True
     """Whether it is of no use while the probe does not reach the chip."""

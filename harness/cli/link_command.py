@@ -1,6 +1,7 @@
 """The commands `link`: how a user's own firmware gets the link to the host."""
 
 import argparse
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
@@ -50,9 +51,19 @@ def _add(options: argparse.Namespace, workspace: Workspace) -> int:  # noqa: ARG
     program = projects[0].program
     for lines in program_lines(folder) if program is None else program:
         _print_lines(lines)
-    print("Then build it, and run it with the folder of your model (docs/firmware.md):\n")
-    print(f"  harness run --target=TARGET --model=MODEL --elf={folder / projects[0].built}")
+    _print_commands(folder, projects[0])
     return ExitCode.PASSED
+
+
+def _print_commands(folder: Path, project: Project) -> None:
+    """Print what to type next; the words in capitals are for the user to replace."""
+    image = project.image.replace("DIR", shlex.quote(str(folder)))
+    build = project.build.replace("DIR", shlex.quote(str(folder)))
+    print("Then type (docs/firmware.md):\n")
+    print(f"  {build or '# build it as always'}")
+    print("  harness models add NETWORK.tflite  # writes the model folder, unless you have it")
+    print("  harness list targets               # TARGET is your board, or virtual-stm32")
+    print(f"  harness run --target=TARGET --model=MODEL {image}")
 
 
 def _print_project(folder: Path, project: Project) -> None:

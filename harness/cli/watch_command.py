@@ -31,7 +31,7 @@ from harness.results.judge.watched_run import WatchedRun
 from harness.results.recording import record_of
 from harness.runs.bench import bench
 from harness.support.progress import Progress, is_live
-from harness.support.terminal import shown
+from harness.support.shown import shown
 from harness.support.uncaught import explained_conditions
 from harness.support.watched_files import WatchedFiles, wait_for_change
 from harness.workspace import Workspace

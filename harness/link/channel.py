@@ -12,6 +12,7 @@ from harness.support.process_activity import Activity
 _READ_SIZE = 1 << 16
 _GATHER = 0.0002  # seconds to wait for the rest of a frame; two bytes' time at 115200 baud
 _WRITE_SLICE = 1.0  # seconds
+_MOST_KEPT = 1 << 20  # bytes
 
 
 class LineClosedError(HangError):
@@ -42,6 +43,7 @@ class Channel:
         self._writable = select.poll()
         self._writable.register(descriptor, select.POLLOUT)
         os.set_blocking(descriptor, False)
+        self._kept = b""
         self._clock = DeviceClock(activity)
 
     @property
@@ -77,6 +79,9 @@ class Channel:
     def read(self, timeout: float) -> bytes:
         """Return the bytes received, waiting up to `timeout` seconds; b"" if there are none."""
         timeout = max(timeout, 0)
+        if self._kept:
+            kept, self._kept = self._kept, b""
+            return kept
         self._clock.will_wait(timeout)
         if not self._readable.poll(timeout * 1000):
             return b""
@@ -89,6 +94,11 @@ class Channel:
         if not data:
             raise self._closed("end of file")
         return data
+
+    def keep(self, timeout: float) -> None:
+        """Keep the bytes that come within `timeout` seconds for `read`; too many are lost."""
+        kept, self._kept = self._kept, b""
+        self._kept = (kept + self.read(timeout))[:_MOST_KEPT]
 
     def write(self, data: bytes, timeout: float) -> None:
         """Send all of `data`; `HangError` if that takes the device over `timeout` s."""

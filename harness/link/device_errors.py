@@ -15,7 +15,11 @@ class DeviceStoppedError(HangError):
     """The device's core is halted or locked up."""
 
 
-class DeviceFaultError(InfrastructureError):
+class FirmwareError(InfrastructureError):
+    """The firmware does not fit its board, or has an error: no reset helps, and no other board."""
+
+
+class DeviceFaultError(FirmwareError):
     """The device's core took a fault."""
 
     inference: int | None = None

@@ -15,14 +15,19 @@ from harness.link.device_errors import (
     DeviceFaultError,
     DeviceRefusedError,
     DeviceRestartedError,
+    DeviceSilentError,
     WrongInputError,
 )
 from harness.link.device_log import DeviceLog
 from harness.link.fault_registers import describe
+from harness.link.heard import Heard
 from harness.link.messages import DeviceError, Message
 
+Watch = Callable[[int], None]
+"""Checks the board; it gets the number of checks since the last whole message of the device."""
+
 _ANSWER_DEADLINE = 3.0  # seconds for a request without computation, plus its time on the wire
-_WATCH_PERIOD = 1.0  # seconds of silence until the board is checked
+_WATCH_PERIOD = 1.0  # seconds without a whole message until the board is checked
 _NOISE = 1.0  # seconds to wait for the end of a noise
 _KEPT = 64  # whole answers to keep during a noise; the device sends at most a few
 _BITS_PER_BYTE = 10  # 8N1
@@ -51,7 +56,7 @@ class Exchange:
     """Requests and answers over `carrier`; the parameters are those of `LinkClient`.
 
     `boots` counts the device's BOOT messages; `retries`, `damaged` and `log` are those of
-    `LinkClient`.
+    `LinkClient`. `heard` is what came since the caller has replaced it.
     """
 
     def __init__(
@@ -60,15 +65,16 @@ class Exchange:
         *,
         baud: int,
         locate: Callable[[int], str],
-        watch: Callable[[], None],
+        watch: Watch,
     ) -> None:
         self.name = carrier.name
         self.burst = carrier.burst
-        self.watch = watch
         self.boots = 0
         self.retries = 0
         self.damaged = 0
         self.log = DeviceLog()
+        self.heard = Heard()
+        self._baud = baud
         self._carrier = carrier
         self._seconds_per_byte = _BITS_PER_BYTE / baud
         self._locate = locate
@@ -77,6 +83,9 @@ class Exchange:
         self._kept: deque[Answer] = deque(maxlen=_KEPT)
         self._noisy = True  # until the session has begun
         self._rested: float | None = None  # when `rest` was called, since the last request
+        self._watch = watch
+        self._looks = 0  # since the last whole message
+        self._quiet_since = 0.0  # when a whole message came, or the board was checked
         self._sequence = secrets.randbelow(256)
 
     @property
@@ -122,6 +131,7 @@ class Exchange:
     def send(self, message: int, sequence: int, body: bytes) -> None:
         """Send a request."""
         self._rested = None
+        self._quiet_since = self._carrier.host_time
         data = frame.encode(bytes((message, sequence)) + body)
         if self._noisy:
             data = frame.DELIMITER + data  # ends what the device takes for a frame
@@ -138,7 +148,8 @@ class Exchange:
 
         The device has `seconds` of the host's time, whatever else it sends. Raises
         `DeviceFaultError`, and `DeviceRestartedError` unless a boot is expected; `watch` raises
-        `DeviceStoppedError`.
+        what it finds. It is called in silence, and while the device sends other bytes than
+        messages: a fault handler may print.
         """
         if self._kept:
             return self._kept.popleft()
@@ -147,6 +158,10 @@ class Exchange:
         while True:
             for payload in self._answers:
                 answer = _parse(payload)
+                if not answer.is_damage:
+                    self.heard.messages += 1
+                    self._looks = 0
+                    self._quiet_since = self._carrier.host_time
                 if self._is_answer(answer, expect_boot=expect_boot):
                     return answer
             if late:
@@ -156,10 +171,19 @@ class Exchange:
             remaining = end - self._carrier.host_time
             late = remaining <= 0  # one last look: this process may have been stopped until now
             data = self._carrier.read(min(remaining, _WATCH_PERIOD))
+            self.heard.add(data)
             if not data and remaining > _WATCH_PERIOD:
-                self.watch()
+                self.look()
                 data = frame.DELIMITER  # an unfinished frame has lost its delimiter
+            elif data and self._carrier.host_time - self._quiet_since > _WATCH_PERIOD:
+                self.look()
             self._answers = self._decoder.feed(data)
+
+    def look(self) -> None:
+        """Check the board, which says nothing, or nothing that is a message."""
+        self._watch(self._looks)
+        self._looks += 1
+        self._quiet_since = self._carrier.host_time
 
     def begin(self) -> None:
         """Begin a session: the device has started.
@@ -192,6 +216,14 @@ class Exchange:
     def answer_time(self, size: int) -> float:
         """Return the seconds for an answer without computation, and `size` bytes on the wire."""
         return _ANSWER_DEADLINE + 2 * size * self._seconds_per_byte
+
+    def silent(self, deadline: float) -> DeviceSilentError:
+        """Return the error for a device that does not answer HELLO within `deadline` seconds."""
+        return DeviceSilentError(
+            f"the device did not answer HELLO within {deadline:g} s\n{self.heard.what}",
+            where=self.name,
+            remedy=self.heard.remedy(self._baud),
+        )
 
     def refuse(self, answer: Answer, requests: Container[int]) -> None:
         """Raise if `answer` is an error for one of `requests`; ignore anything stale."""

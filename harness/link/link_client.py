@@ -15,7 +15,8 @@ from harness.link.asking import ask, reset_state
 from harness.link.batch import deadline_of, run_batch
 from harness.link.carrier import Carrier
 from harness.link.device_errors import DeviceRefusedError, DeviceSilentError, WrongInputError
-from harness.link.exchange import Exchange
+from harness.link.exchange import Exchange, Watch
+from harness.link.heard import Heard
 from harness.link.host_clock import Reading, Span
 from harness.link.loading import load
 from harness.link.located import located
@@ -56,7 +57,7 @@ class LinkClient:
         *,
         baud: int,
         locate: Callable[[int], str] = "{:#010x}".format,
-        watch: Callable[[], None] = lambda: None,
+        watch: Watch = lambda _: None,
         write: Callable[[int, bytes], None] | None = None,
         via: InputVia = "serial",
     ) -> None:
@@ -106,6 +107,7 @@ class LinkClient:
         period = _HELLO_PERIOD
         self._welcome = None
         self._exchange.boots = 0
+        self._exchange.heard = Heard()
         # A device that is just starting sends BOOT; one that already runs does not.
         self._exchange.receive(period, expect_boot=True)
         while self._exchange.device_time < end:
@@ -113,17 +115,13 @@ class LinkClient:
             if welcome is not None:
                 self._accept(welcome, build_id)
                 return welcome
-            self._exchange.watch()
+            self._exchange.look()
             if self._exchange.boots > _RESTARTS:
                 break
             period = min(1.25 * period, _LONGEST_HELLO_PERIOD)
         if self._exchange.boots > 1:
             raise self._exchange.restarted(f"{self._exchange.boots} times without answering HELLO")
-        raise DeviceSilentError(
-            f"the device did not answer HELLO within {deadline:g} s",
-            where=self._exchange.name,
-            remedy="does the firmware start, and is this its serial line and baud rate?",
-        )
+        raise self._exchange.silent(deadline)
 
     @located
     def begin_recording(self) -> None:

@@ -21,6 +21,7 @@ from harness.model.edge_impulse_folders import (
     TABLES,
     ExportFolders,
     find_folders,
+    find_parameters,
     is_export,
 )
 from harness.model.edge_impulse_metadata import Metadata, Variables
@@ -194,22 +195,12 @@ def read_export(folder: Path) -> Export:
     Raises `InputError` naming the file if there is none, or more than one, if it is incomplete, or
     its impulse answers in a form that cannot be compared.
     """
+    parameters = find_parameters(folder)
+    metadata, variables = Metadata(parameters), Variables(parameters)
+    _check_kind(metadata)
     folders = find_folders(folder)
     if not (folders.sdk / _RUN).is_file():
         raise InputError(f"the export has no {_RUN}", where=str(folders.sdk), remedy=DEPLOY_AGAIN)
-    metadata, variables = Metadata(folders.parameters), Variables(folders.parameters)
-    if metadata.integer("FREEFORM_OUTPUT", 0) != 0:
-        raise metadata.wrong(
-            "FREEFORM_OUTPUT",
-            "the impulse has free-form outputs, which have no meaning to compare",
-            "give an impulse with labels, values, boxes or an anomaly score",
-        )
-    if metadata.integer("INFERENCING_ENGINE") not in _ENGINES:
-        raise metadata.wrong(
-            "INFERENCING_ENGINE",
-            f"the network runs on {metadata.word('INFERENCING_ENGINE')}, not on a Cortex-M",
-            "deploy the project as a C++ library with TensorFlow Lite or the EON compiler",
-        )
     labels = metadata.count("LABEL_COUNT", 0)
     anomaly = metadata.integer("HAS_ANOMALY") != 0
     kind = _kind(metadata, labels)
@@ -219,8 +210,8 @@ def read_export(folder: Path) -> Export:
     pixels = metadata.integer("INPUT_WIDTH", 0) * metadata.integer("INPUT_HEIGHT", 0)
     return Export(
         path=folder.resolve(),
-        project=metadata.text("PROJECT_NAME"),
-        deployment=metadata.integer("PROJECT_DEPLOY_VERSION"),
+        project=metadata.text("PROJECT_NAME", "unnamed project"),  # SDKs from before 2021
+        deployment=metadata.integer("PROJECT_DEPLOY_VERSION", 0),
         kind=kind,
         labels=variables.labels(labels) if labels else (),
         samples=samples,
@@ -238,6 +229,22 @@ def read_export(folder: Path) -> Export:
         slices=metadata.count("SLICES_PER_MODEL_WINDOW", default=1),
         continuous=False,
     )
+
+
+def _check_kind(metadata: Metadata) -> None:
+    """Raise `InputError` unless the impulse runs on a Cortex-M and its outputs can be compared."""
+    if metadata.integer("FREEFORM_OUTPUT", 0) != 0:
+        raise metadata.wrong(
+            "FREEFORM_OUTPUT",
+            "the impulse has free-form outputs, which have no meaning to compare",
+            "give an impulse with labels, values, boxes or an anomaly score",
+        )
+    if metadata.integer("INFERENCING_ENGINE") not in _ENGINES:
+        raise metadata.wrong(
+            "INFERENCING_ENGINE",
+            f"the network runs on {metadata.word('INFERENCING_ENGINE')}, not on a Cortex-M",
+            "deploy the project as a C++ library with TensorFlow Lite or the EON compiler",
+        )
 
 
 def continuous(export: Export, where: str) -> Export:

@@ -34,30 +34,38 @@ def is_export(folder: Path) -> bool:
 
 
 def find_folders(folder: Path) -> ExportFolders:
-    """Return the folders of the only export in `folder`.
+    """Return the folders of the export that `folder` is, or else of the only one in it.
 
     Raises `InputError` if there is none, or more than one, or a part of it is missing.
     """
-    parameters = _found(folder, _PARAMETERS)
-    if not parameters:
+    parameters = find_parameters(folder)
+    beside = parameters.parent
+    return ExportFolders(
+        sdk=_part(folder, beside, _SDK).resolve(),
+        parameters=parameters.resolve(),
+        network=_part(folder, beside, _NETWORK).resolve(),
+    )
+
+
+def find_parameters(folder: Path) -> Path:
+    """Return the model-parameters of that export; its other parts may be missing."""
+    found = _found(folder, _PARAMETERS)
+    if not found:
         raise InputError(
             f"is not an export of Edge Impulse: there is no {METADATA} in it",
             where=str(folder),
             remedy=DEPLOY_AGAIN,
         )
-    if len(parameters) > 1:
-        names = ", ".join(str(path.parent) for path in parameters)
+    if folder / _PARAMETERS in found:
+        return folder / _PARAMETERS
+    if len(found) > 1:
+        names = ", ".join(str(path.parent) for path in found)
         raise InputError(
-            f"holds {len(parameters)} exports of Edge Impulse: {names}",
+            f"holds {len(found)} exports of Edge Impulse: {names}",
             where=str(folder),
             remedy="name the folder of one of them",
         )
-    beside = parameters[0].parent
-    return ExportFolders(
-        sdk=_part(folder, beside, _SDK).resolve(),
-        parameters=parameters[0].resolve(),
-        network=_part(folder, beside, _NETWORK).resolve(),
-    )
+    return found[0]
 
 
 def _part(folder: Path, beside: Path, name: str) -> Path:

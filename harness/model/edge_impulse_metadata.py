@@ -36,9 +36,9 @@ class Metadata:
             for name, value in reversed(_DEFINE.findall(_read(self._path)))
         }
 
-    def text(self, name: str) -> str:
-        """Return the string literal of EI_CLASSIFIER_`name`."""
-        literal = _TEXT.fullmatch(self._value(name, None))
+    def text(self, name: str, default: str) -> str:
+        """Return the string literal of EI_CLASSIFIER_`name`; it may be missing."""
+        literal = _TEXT.fullmatch(self._value(name, f'"{default}"'))
         if literal is None:
             raise self.wrong(name, "is not a string literal")
         return literal[1]

@@ -45,7 +45,7 @@ from harness.pytest_plugin.terminal_progress import add_progress, step_before_te
 from harness.pytest_plugin.tested_runs import RECORD_PROPERTY, TestedRuns
 from harness.pytest_plugin.usage_refusal import RefusalPlugin, refuse
 from harness.support.end_signals import EndSignal
-from harness.support.terminal import shown
+from harness.support.shown import shown
 from harness.target.find_target import list_targets
 from harness.workspace import Workspace, find_workspace
 

@@ -11,7 +11,7 @@ from harness.pytest_plugin.failures import reported
 from harness.report.gate_text import failure_text, gate_summary
 from harness.results.judge.gate import Gate, Judgement
 from harness.results.record_file import read_record
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 
 class GatePlugin:

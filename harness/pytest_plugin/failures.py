@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import ExitCode, HarnessError, Regression, Verdict
 from harness.pytest_plugin import fixtures
-from harness.support.terminal import shown
+from harness.support.shown import shown
 from harness.support.uncaught import explain
 
 _CODE = "harness_code"  # attribute of a report; it also comes from the workers of xdist

@@ -19,7 +19,7 @@ from harness.options.run_options import RunOptions
 from harness.options.selection import DEFAULT_TARGET
 from harness.pytest_plugin.terminal_progress import progress_of
 from harness.support.plural import count_of
-from harness.support.terminal import shown
+from harness.support.shown import shown
 from harness.target.target_file import Target
 
 _FOLDER = "harness_places"  # what the main process tells its workers

@@ -14,7 +14,7 @@ from harness.pytest_plugin.fixture_values import RUN_OPTIONS, is_ours
 from harness.pytest_plugin.marks import marked, selected_among
 from harness.pytest_plugin.pytest_internals import definitions_used, source_of
 from harness.pytest_plugin.short_ids import id_of, ids_of
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 # What the fixtures are for that need them: for the whole session.
 _NEEDED_BY = {

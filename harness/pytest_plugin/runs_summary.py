@@ -17,7 +17,8 @@ from harness.results.current_session import current_session
 from harness.results.record import Record
 from harness.results.record_file import read_record
 from harness.results.store.upload import StoreUpload
-from harness.support.terminal import Terminal, shown
+from harness.support.shown import shown
+from harness.support.terminal import Terminal
 
 # Otherwise a test may have ended without its report.
 _COMPLETE = (

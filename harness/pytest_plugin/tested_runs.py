@@ -14,7 +14,7 @@ from harness.report.junit_properties import properties
 from harness.results.record_file import read_record
 from harness.results.recording import fail_record, listeners
 from harness.support.printable import printable
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 RECORD_PROPERTY = "harness_record"
 """The property of a test's report with the file of a Record."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 _OUTPUT = "harness_refusal"  # what a worker tells the main process when it ends
 

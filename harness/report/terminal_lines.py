@@ -7,7 +7,7 @@ from rich.cells import chop_cells
 from rich.console import Console
 from rich.text import Text
 
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 INDENT = "  "
 GAP = "  "

@@ -14,7 +14,8 @@ from harness.report.terminal_lines import INDENT, wrapped
 from harness.report.watch_table import details_of, line_of, table_of
 from harness.results.judge.watched_run import WatchedRun
 from harness.support.progress_step import Step
-from harness.support.terminal import Terminal, shown
+from harness.support.shown import shown
+from harness.support.terminal import Terminal
 
 _FRAME = 0.125  # seconds between two drawings while something is done
 _END = "The second lines show the change since the run before. Ctrl-C ends."

@@ -19,7 +19,7 @@ from harness.model.metric import BETTER, SHOWN, reached, shown_detections, shown
 from harness.model.vectors import Vectors
 from harness.runs.recovery import Recovery
 from harness.runs.request import RunRequest
-from harness.support.terminal import shown
+from harness.support.shown import shown
 from harness.target.target_file import Target
 
 Array = npt.NDArray[Any]

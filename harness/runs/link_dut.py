@@ -45,7 +45,7 @@ class LinkDut(BoardUnderTest):
         super().__init__(request, image, board, request.model.graph)
         self._variants = ImageVariants(request, image, board, self._replaced)
         self.welcome: Welcome
-        self._recovery.run(self._begin, self._begin)
+        self._recovery.start(self._begin)
 
     def infer(self, *inputs: Array) -> Array:
         """Return the model's first output for one vector; `inputs` has an array for each input.

@@ -9,7 +9,7 @@ from harness.board.provision import provision
 from harness.board.shared_board import SharedBoard
 from harness.errors import InfrastructureError, UnreachableError
 from harness.image.build import Image
-from harness.link.device_errors import DeviceFaultError
+from harness.link.device_errors import FirmwareError
 from harness.runs.bench import image_for, open_dut
 from harness.runs.device_under_test import AnyRun, DeviceUnderTest
 from harness.runs.health import LostBoardError
@@ -94,7 +94,7 @@ class MovableDut:
     def _leave(self, error: InfrastructureError, left: dict[str, InfrastructureError]) -> bool:
         """Leave the board because of `error`, if there is another one; add it to `left`."""
         board = self._board
-        if isinstance(error, DeviceFaultError):  # the board works: the firmware says so itself
+        if isinstance(error, FirmwareError):  # the board works: the firmware says so itself
             return False
         if self._request.metering.spec:  # the meter measures the board that it is connected to
             return False

@@ -32,6 +32,10 @@ class Recovery:
         attempts, self._attempts = tuple(self._attempts), []
         return attempts
 
+    def start(self, action: Callable[[], T]) -> T:
+        """The same as `run` for an `action` that starts the image: a reset is nothing new then."""
+        return self._run(action, action, starts=True)
+
     def run(self, action: Callable[[], T], again: Callable[[], T]) -> T:
         """Return the result of `action`, or of `again`, which starts the image first.
 
@@ -39,12 +43,17 @@ class Recovery:
         it, until that succeeds. Without one that does, raises the last error; it is a
         `LostBoardError` if nothing reaches the chip any more.
         """
+        return self._run(action, again, starts=False)
+
+    def _run(self, action: Callable[[], T], again: Callable[[], T], *, starts: bool) -> T:
         try:
             return action()
         except HangError as error:
             first: InfrastructureError = error
         failure, tried = first, []
         for way in self._board.ways_back():
+            if starts and way.is_start:
+                continue
             if isinstance(failure, InUseError):  # another session took it between two starts
                 break
             if isinstance(failure, UnreachableError) and way.needs_probe:

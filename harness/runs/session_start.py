@@ -34,4 +34,7 @@ def _check_sizes(network: Graph, welcome: Welcome, where: str) -> None:
             f"the device's input and output have {welcome.input_size} and {welcome.output_size} "
             f"bytes, the model's {sizes[0]} and {sizes[1]}",
             where=where,
+            remedy="--model names the model of this firmware. In your own, .input_size and "
+            ".output_size of link_device_t are the bytes of all input tensors and of all output "
+            "tensors (docs/firmware.md)",
         )

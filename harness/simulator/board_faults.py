@@ -63,10 +63,13 @@ class FaultyBoard(Protocol):
 @dataclass(frozen=True)
 class _FaultKind:
     value: str  # the form of the value; "" if there is none
-    help: str
+    group: str  # in the help
     switch_on: Callable[[FaultyBoard, str], None]
 
 
+_PROBE, _CHIP = "power and probe", "chip"
+_LINE = "serial line, its N-th byte to-device or to-host"
+_CORE, _END = "core, after N instructions", "ends no-power and probe-busy"
 _SECONDS = number(0, 3600)
 
 
@@ -95,54 +98,43 @@ def _stick(board: FaultyBoard, value: str) -> None:
 
 _BYTE = "DIRECTION:N"
 FAULTS: Mapping[str, _FaultKind] = {
-    "no-power": _FaultKind("", "the chip does not answer", lambda b, _: b.cut_power()),
-    "unplug": _FaultKind("", "the board is unplugged and stays so", lambda b, _: b.unplug()),
-    "unplug-during-flash": _FaultKind(
-        "N",
-        "unplugged N debug transfers after the first erase or program operation",
-        lambda b, v: b.unplug_during_flash(address(v)),
-    ),
-    "probe-busy": _FaultKind("", "another session has the probe open", lambda b, _: b.keep_busy()),
-    "write-protected": _FaultKind(
-        "SECTOR", "the sector or page is write-protected", lambda b, v: b.protect(address(v))
-    ),
-    "locked": _FaultKind("", "the read-out protection is on", lambda b, _: b.lock()),
-    "no-reset-line": _FaultKind(
-        "", "the probe's nRESET is not connected", lambda b, _: b.disconnect_reset()
-    ),
-    "reset-cuts-debug": _FaultKind(
-        "", "the debug port does not answer during a reset", lambda b, _: b.cut_debug_in_reset()
-    ),
-    "stuck-bit": _FaultKind("ADDRESS:BIT", "the bit of flash always reads as one", _stick),
-    "serial-drop": _FaultKind(
-        _BYTE, "lose the N-th byte from now on, counted from 0", _disturb(Harm.DROP)
-    ),
-    "serial-corrupt": _FaultKind(_BYTE, "invert a bit of the byte", _disturb(Harm.CORRUPT)),
-    "serial-double": _FaultKind(_BYTE, "deliver the byte twice", _disturb(Harm.DOUBLE)),
-    "serial-delay": _FaultKind(f"{_BYTE}:SECONDS", "deliver the byte late", _disturb(Harm.DELAY)),
-    "serial-noise": _FaultKind(
-        f"{_BYTE}:BYTES", "BYTES random bytes come before the byte", _disturb(Harm.NOISE)
-    ),
-    "brown-out": _FaultKind(
-        "N", "reset after N further instructions", lambda b, v: b.brown_out(address(v))
-    ),
-    "lock-up": _FaultKind(
-        "N", "lock up after N further instructions", lambda b, v: b.lock_up(address(v))
-    ),
-    "flash-loss": _FaultKind(
-        "N",
-        "lose the first KiB of flash, and lock up, after N further instructions",
-        lambda b, v: b.lose_flash(address(v)),
-    ),
-    "latch-up": _FaultKind(
-        "N",
-        "do not answer any more after N further instructions, until the board starts again",
-        lambda b, v: b.latch_up(address(v)),
-    ),
-    "none": _FaultKind("", "end no-power and probe-busy", lambda b, _: b.restore()),
+    "no-power": _FaultKind("", _PROBE, lambda b, _: b.cut_power()),
+    "unplug": _FaultKind("", _PROBE, lambda b, _: b.unplug()),
+    "unplug-during-flash": _FaultKind("N", _PROBE, lambda b, v: b.unplug_during_flash(address(v))),
+    "probe-busy": _FaultKind("", _PROBE, lambda b, _: b.keep_busy()),
+    "no-reset-line": _FaultKind("", _PROBE, lambda b, _: b.disconnect_reset()),
+    "reset-cuts-debug": _FaultKind("", _PROBE, lambda b, _: b.cut_debug_in_reset()),
+    "write-protected": _FaultKind("SECTOR", _CHIP, lambda b, v: b.protect(address(v))),
+    "locked": _FaultKind("", _CHIP, lambda b, _: b.lock()),
+    "stuck-bit": _FaultKind("ADDRESS:BIT", _CHIP, _stick),
+    "serial-drop": _FaultKind(_BYTE, _LINE, _disturb(Harm.DROP)),
+    "serial-corrupt": _FaultKind(_BYTE, _LINE, _disturb(Harm.CORRUPT)),
+    "serial-double": _FaultKind(_BYTE, _LINE, _disturb(Harm.DOUBLE)),
+    "serial-delay": _FaultKind(f"{_BYTE}:SECONDS", _LINE, _disturb(Harm.DELAY)),
+    "serial-noise": _FaultKind(f"{_BYTE}:BYTES", _LINE, _disturb(Harm.NOISE)),
+    "brown-out": _FaultKind("N", _CORE, lambda b, v: b.brown_out(address(v))),
+    "lock-up": _FaultKind("N", _CORE, lambda b, v: b.lock_up(address(v))),
+    "flash-loss": _FaultKind("N", _CORE, lambda b, v: b.lose_flash(address(v))),
+    "latch-up": _FaultKind("N", _CORE, lambda b, v: b.latch_up(address(v))),
+    "none": _FaultKind("", _END, lambda b, _: b.restore()),
 }
+"""The faults by name; the simulator's README.md describes them."""
+
 WRONG_CHIP = "wrong-chip"
 """A fault only at start: `wrong-chip=CHIP` reports the chip ID of a CHIP."""
+
+
+def forms() -> str:
+    """Return all faults as they are written, by group."""
+    groups: dict[str, list[str]] = {}
+    for name, kind in FAULTS.items():
+        groups.setdefault(kind.group, []).append(_form(name, kind))
+    groups[_CHIP].append(f"{WRONG_CHIP}=CHIP")
+    return "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+
+
+def _form(name: str, kind: _FaultKind) -> str:
+    return f"{name}={kind.value}" if kind.value else name
 
 
 def split(text: str) -> tuple[str, str]:
@@ -167,7 +159,7 @@ def apply(board: FaultyBoard, text: str) -> None:
             remedy="set this fault when the board starts",
         )
     kind = FAULTS[name]
-    usage = f"{name}={kind.value}" if kind.value else name
+    usage = _form(name, kind)
     invalid = InputError(
         f"{text!r} is not a valid fault",
         where="--fault",

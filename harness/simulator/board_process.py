@@ -7,13 +7,14 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InfrastructureError
 from harness.simulator import runtime_folder
 from harness.simulator.board_client import BoardBusyError, BoardGoneError, Control
 from harness.simulator.chip_names import CHIP_NAMES, unknown_chip
 from harness.simulator.peripherals.uart import ALL_UARTS
+from harness.simulator.running_board import RunningBoard
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import Request
 from harness.support.owned_process import OwnedProcess
@@ -25,15 +26,15 @@ _READ_SIZE = 1 << 12
 _TAIL_LINES = 10
 
 
-class VirtualBoard:
+class VirtualBoard(RunningBoard):
     """A running virtual board in a process of its own; use it as a context manager.
 
     `activity` returns what the process does.
     """
 
     def __init__(self, process: OwnedProcess, announcement: Announcement) -> None:
+        super().__init__(announcement)
         self._process: OwnedProcess | None = process
-        self._announcement = announcement
         self.activity = ProcessTree(process.pid).activity
 
     @classmethod
@@ -78,52 +79,6 @@ class VirtualBoard:
                 raise
         return cls(process, announcement)
 
-    @property
-    def probe_id(self) -> str:
-        """The unique ID of its probe, for pyOCD."""
-        return self._announcement.probe_id
-
-    @property
-    def port(self) -> str:
-        """The path of its serial port; empty if the chip has no UART."""
-        return self._announcement.port
-
-    @property
-    def meter(self) -> str:
-        """The path of the serial port of the meter in its supply; empty without a meter."""
-        return self._announcement.meter
-
-    @property
-    def chip(self) -> str:
-        """PyOCD's name of its chip."""
-        return self._announcement.chip
-
-    def set_fault(self, fault: str) -> None:
-        """Switch on a fault in the form of `--fault`; "none" ends no-power and probe-busy."""
-        self._request(Request("fault", fault))
-
-    def status(self) -> dict[str, Any]:
-        """Return the state: instructions, halted, sleeping, lockup, and failure, "" without one."""
-        result: dict[str, Any] = self._request(Request("status"))
-        return result
-
-    def edges(self) -> list[tuple[str, bool, int]]:
-        """Return the edges of output pins: pin, level, and the instruction count."""
-        return [tuple(edge) for edge in self._request(Request("edges"))]
-
-    def swo_lines(self) -> list[str]:
-        """Return the lines of text that the firmware has sent over SWO since the last call.
-
-        The board keeps the last 1,000 of them.
-        """
-        result: list[str] = self._request(Request("swo"))
-        return result
-
-    def joules(self) -> list[float]:
-        """Return the exact energy of each inference in J, which the meter should measure."""
-        result: list[float] = self._request(Request("joules"))
-        return result
-
     def stop(self) -> None:
         """End the board; a second call has no effect."""
         if self._process is None:
@@ -150,18 +105,6 @@ class VirtualBoard:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-
-    def _request(self, request: Request) -> Any:
-        try:
-            control = Control(self._announcement)
-            try:
-                return control.ask(request)
-            finally:
-                control.close()
-        except (BoardGoneError, BoardBusyError) as error:
-            raise InfrastructureError(str(error), where=f"virtual board {self.probe_id}") from error
-        except ValueError as error:
-            raise InputError(str(error)) from error
 
 
 def _wait_for_start(process: OwnedProcess, log: IO[bytes], chip: str) -> Announcement:

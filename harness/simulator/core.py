@@ -46,6 +46,8 @@ class Core:
         portable: bool = False,
         boot: int | None = None,
     ) -> None:
+        if boot is not None:
+            design.check_boot(boot)
         self.halted = False
         self.sleeping = False
         self.failure: BaseException | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.errors import InputError
 from harness.simulator import (
     coresight,
     float_context,
@@ -29,6 +30,9 @@ from harness.simulator.stacking import Stacking
 from harness.simulator.swo import Swo
 from harness.simulator.systick import SysTick
 
+_WORD = 4
+_LEAST_MULTIPLE = 128  # bytes: the lowest bits of VTOR are 0
+
 
 @dataclass(frozen=True)
 class CoreDesign:
@@ -46,6 +50,23 @@ class CoreDesign:
     priority_bits: int
     rom: coresight.Part
     bit_band: bool = False
+
+    def check_boot(self, boot: int) -> None:
+        """Raise `InputError` if a vector table cannot begin at the address `boot`.
+
+        It begins at a multiple of the power of two that holds it, and of 128 bytes (Armv7-M ARM,
+        DDI 0403E, B3.2.5; the same in Armv6-M and Armv8-M).
+        """
+        vectors = nvic.EXTERNAL + self.lines
+        multiple = max(1 << (_WORD * vectors - 1).bit_length(), _LEAST_MULTIPLE)
+        if boot % multiple:
+            raise InputError(
+                f"a vector table cannot begin there: with {vectors} vectors, it begins at a "
+                f"multiple of {multiple:#x}",
+                where=f"--boot={boot:#010x}",
+                remedy=f"link the program to {boot // multiple * multiple:#010x} or "
+                f"{(boot // multiple + 1) * multiple:#010x}, and name that",
+            )
 
 
 class CoreDevices:

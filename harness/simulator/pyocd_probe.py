@@ -21,6 +21,7 @@ from harness.simulator.board_client import (
     Session,
 )
 from harness.simulator.bus import MASK32
+from harness.simulator.running_board import RunningBoard
 from harness.simulator.runtime_folder import Announcement
 from harness.simulator.socket_protocol import (
     MAX_MESSAGE,
@@ -104,6 +105,11 @@ class VirtualProbe(DebugProbe):  # type: ignore[misc]
     def private(self) -> bool:
         """Whether the board belongs to one program: see `Announcement`."""
         return self._announcement.private
+
+    @property
+    def running_board(self) -> RunningBoard:
+        """The board itself, beside its debug port."""
+        return RunningBoard(self._announcement)
 
     @property
     def supported_wire_protocols(self) -> Collection[DebugProbe.Protocol]:

@@ -43,6 +43,7 @@ class SerialLine:
         self.path = os.ttyname(self._terminal)
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+        self.sent = 0  # bytes, of the device
         self._out = bytearray()
         self._to_device = Disturbance()
         self._to_host = Disturbance()
@@ -70,6 +71,7 @@ class SerialLine:
     def _transmit(self, byte: int) -> None:
         if self._closing:
             return
+        self.sent += 1
         out = self._out
         if len(out) < _BACKLOG:
             out.append(byte)

@@ -70,7 +70,7 @@ def serve(
             unique_id=setup.unique_id,
         )
         try:
-            board.unheard = partial(_tell_unheard, board)
+            board.on_unheard = partial(_tell_unheard, board)
             server = Server(board, registration, probe_id, stop.set, private=setup.private)
             announcement = VirtualServeDocument(
                 probe=probe_id,

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.simulator.board_faults import FAULTS, WRONG_CHIP
+from harness.simulator import board_faults
 from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.peripherals.uart import ALL_UARTS
 from harness.simulator.serve_document import VirtualServeDocument
@@ -13,10 +13,6 @@ from harness.support.numbers import address
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that describe the board and its announcement."""
-    faults = "; ".join(
-        f"{name}{'=' if kind.value else ''}{kind.value}: {kind.help}"
-        for name, kind in FAULTS.items()
-    )
     parser.add_argument(
         "chip", metavar="CHIP", help=f"pyOCD's name of the chip: {', '.join(CHIP_NAMES)}"
     )
@@ -50,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FAULT",
-        help=f"a fault of the board; {WRONG_CHIP}=CHIP: report the chip ID of CHIP; {faults}",
+        help=f"a fault of the board, which may be given several times ({board_faults.forms()}); "
+        "harness/simulator/README.md describes them",
     )
     parser.add_argument(
         "--private",

@@ -141,6 +141,9 @@ class Server:
                 "sleeping": core.sleeping,
                 "lockup": core.locked_up,
                 "failure": str(core.failure or ""),
+                "uart": self._board.uart,
+                "sent": self._board.line.sent,
+                "unheard": dict(self._board.unheard),
             }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from harness.simulator import board_faults, chips
 from harness.simulator.chips.chip import DEFAULT_ID, IDENTITY, PART_NUMBER, ChipOptions
 from harness.simulator.dap import DebugPort, TransferFaultError
 from harness.simulator.line_faults import LineFault
-from harness.simulator.peripherals.uart import ALL_UARTS, Uart, Uarts
+from harness.simulator.peripherals.uart import ALL_UARTS, Uarts
 from harness.simulator.serial_line import SerialLine
 from harness.simulator.socket_protocol import (
     WORD,
@@ -37,7 +38,8 @@ class Board:
     """A powered board with a `chip` and its `faults`.
 
     `uart` is the UART on its serial port: its name, `ALL_UARTS`, or by default the one that is on
-    the board's. `unheard` is called with the name of another UART when it sends for the first time.
+    the board's. `unheard` has the bytes that each other one has sent, by its name; `on_unheard` is
+    called with the name when it sends for the first time.
     `boot` is the address of the vector table that reset uses, as after a bootloader; the chip has
     a default. `meter` describes the virtual meter in its supply, "" for none. `unique_id` is
     that of its chip. When the board is unplugged, `withdraw` is called before any peer can notice,
@@ -63,7 +65,8 @@ class Board:
         self.chip = chips.build(chip, ChipOptions(identity, portable, boot, unique_id))
         self.withdraw: Callable[[], None] = lambda: None
         self.unplugged: Callable[[], None] = lambda: None
-        self.unheard: Callable[[str], None] = lambda _: None
+        self.unheard: Counter[str] = Counter()
+        self.on_unheard: Callable[[str], None] = lambda _: None
         self.busy = False
         self.is_unplugged = False
         self._powered = True
@@ -229,12 +232,13 @@ class Board:
         connected = [uarts[wanted]] if wanted else []
         for name, uart in uarts.items():
             if uart not in connected:
-                uart.transmit = partial(self._note_unheard, name, uart)
+                uart.transmit = partial(self._note_unheard, name)
         return Uarts(connected)
 
-    def _note_unheard(self, name: str, uart: Uart, _byte: int) -> None:
-        uart.transmit = lambda _: None
-        self.unheard(name)
+    def _note_unheard(self, name: str, _byte: int) -> None:
+        self.unheard[name] += 1
+        if self.unheard[name] == 1:
+            self.on_unheard(name)
 
     def _connect_meter(self, text: str) -> VirtualMeter:
         """Connect the meter that `text` describes to the supply: see meters/meter_faults.py."""

@@ -12,7 +12,7 @@ from typing import TextIO
 from harness.errors import ExitCode, HarnessError, InfrastructureError
 from harness.support.end_signals import InterruptionError, raised_signals
 from harness.support.json_stream import JsonOutput
-from harness.support.terminal import shown_output
+from harness.support.shown import shown_output
 from harness.support.uncaught import explain
 
 

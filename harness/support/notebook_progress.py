@@ -7,7 +7,7 @@ from threading import Event, Thread
 from typing import Any
 
 from harness.support.progress_step import Step
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 _LOOK = 0.25  # seconds between two looks at the steps
 

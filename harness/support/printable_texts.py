@@ -4,7 +4,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 T = TypeVar("T")
 

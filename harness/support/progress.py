@@ -8,7 +8,7 @@ from typing import IO, Protocol
 
 from harness.support.progress_log import INTERVAL, ProgressLog
 from harness.support.progress_step import Step
-from harness.support.terminal import shown
+from harness.support.shown import shown
 
 
 class View(Protocol):

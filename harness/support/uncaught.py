@@ -17,7 +17,6 @@ from pathlib import Path
 from harness.errors import DefectError, ExitCode, HarnessError, InfrastructureError, InputError
 from harness.support.printable import printable_lines
 from harness.support.secrets import without_secrets
-from harness.support.version import VERSION
 
 _SPACE = "free some space on this disk, or work on another one"
 _RIGHTS = "change its permissions, or work in a folder in which you can write"
@@ -139,6 +138,8 @@ def _is_name(name: object) -> bool:
 
 
 def _defect(error: BaseException, logs: Path | None) -> DefectError:
+    from harness.support.version import VERSION  # noqa: PLC0415 - reads the package's metadata
+
     what = "".join(traceback.format_exception_only(error)).strip()
     title = f"a defect of the harness: {what}"
     text = "".join(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from harness.board.board import Diagnosis
 from harness.board.ways_back import WayBack
 from harness.image.build import Image
 from harness.link.channel import Channel
@@ -147,7 +148,7 @@ class DoubleBoard:
     def close(self) -> None:
         """It is not the board's."""
 
-    def check(self) -> None:
+    def check(self, unanswered: int = 0) -> None:
         """It can answer."""
 
     def write_memory(self, address: int, data: bytes) -> None:
@@ -160,9 +161,9 @@ class DoubleBoard:
     def bracket(self, count: int = 1) -> None:
         """It has no core."""
 
-    def diagnosis(self) -> str:
+    def diagnosis(self) -> Diagnosis:
         """There is nothing to say."""
-        return ""
+        return Diagnosis()
 
     def swo_lines(self) -> tuple[str, ...]:
         return ()

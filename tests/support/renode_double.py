@@ -97,6 +97,7 @@ class Double:
         self.welcome: Welcome | None = None
         self.line = -1
         self.qemu: subprocess.Popen[bytes] | None = None
+        self.paused = False
         self.memory: Gdbstub | None = None
         self.memory_in_use = threading.Lock()
 
@@ -161,6 +162,7 @@ class Double:
             self.start()
         elif command == "pause" and self.qemu is not None:
             self.qemu.send_signal(signal.SIGSTOP)
+            self.paused = True
 
     def take(self, command: str, file: Path) -> None:
         if command.startswith("$"):
@@ -195,6 +197,7 @@ class Double:
     def start(self) -> None:
         if self.qemu is not None:
             self.qemu.send_signal(signal.SIGCONT)
+            self.paused = False
             return
         folder = tempfile.mkdtemp(dir="/tmp")  # a short path: a socket allows 107 bytes
         path = f"{folder}/line"
@@ -225,8 +228,13 @@ class Double:
 
     def read_memory(self, address: int, size: int) -> bytes:
         assert self.memory
+        assert self.qemu
         with self.memory_in_use:
-            return self.memory.read(address, size)
+            self.qemu.send_signal(signal.SIGCONT)  # QEMU itself has to answer
+            data = self.memory.read(address, size)
+            if self.paused:
+                self.qemu.send_signal(signal.SIGSTOP)
+            return data
 
     def copy_to(self, device: int) -> None:
         while data := os.read(self.line, 4096):

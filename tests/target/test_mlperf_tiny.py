@@ -26,6 +26,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return mlperf_keywords(tmp_path_factory.mktemp("models") / "kws")
 
 
+@pytest.mark.slow
 @pytest.mark.model("kws")  # another --model deselects it
 def test_keyword_spotting_is_golden_on_every_vector(
     model: Model,

@@ -485,10 +485,11 @@ def test_a_silent_device_is_explained(
     monkeypatch.setattr(LinkClient, "hello", partialmethod(LinkClient.hello, deadline=2))
     code, text = repository.run("silent")
     assert code == ExitCode.INFRASTRUCTURE
-    first, place, remedy = text.splitlines()
+    first, heard, place, remedy = text.splitlines()
     assert first == "harness: qemu-stm32 (QEMU): the device did not answer HELLO within 2 s"
+    assert heard == "no byte came from it"
     assert re.fullmatch(r"the core was at nn_init model\.c:\d+ .*, called from main .*", place)
-    assert remedy == "  -> does the firmware start, and is this its serial line and baud rate?"
+    assert remedy == "  -> does the firmware start, and is this its serial line?"
     assert repository.records() == []
     assert repository.processes() == []
 

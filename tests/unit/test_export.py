@@ -154,6 +154,13 @@ def test_a_model_folder_may_name_an_export(export: Path) -> None:
 
 # Refusals
 
+
+def without_network(export: Path) -> None:
+    """Make it an export for an accelerator, which has its network elsewhere."""
+    edit(export / METADATA, "ENGINE EI_CLASSIFIER_TFLITE", "ENGINE 14")
+    shutil.rmtree(export / "tflite-model")
+
+
 WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "not an export": (lambda at: (at / METADATA).unlink(), "is not a model"),
     "no SDK": (
@@ -196,6 +203,10 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
             ("ENGINE EI_CLASSIFIER_TFLITE", "ENGINE EI_CLASSIFIER_AKIDA"),
         ),
         "EI_CLASSIFIER_INFERENCING_ENGINE: the network runs on AKIDA, not on a Cortex-M",
+    ),
+    "another engine, without a network": (
+        without_network,
+        "EI_CLASSIFIER_INFERENCING_ENGINE: the network runs on 14, not on a Cortex-M",
     ),
     "nothing to answer": (
         lambda at: edit_all(
@@ -285,6 +296,13 @@ def test_an_old_export_has_its_labels_in_the_metadata(export: Path) -> None:
     (export / VARIABLES).unlink()
     (export / METADATA).write_text((export / METADATA).read_text() + labels)
     assert read_export(export).labels == ("low", "high")
+
+
+def test_an_export_from_before_2021_does_not_name_its_project(export: Path) -> None:
+    edit(export / METADATA, "EI_CLASSIFIER_PROJECT_NAME", "NOTHING")
+    edit(export / METADATA, "EI_CLASSIFIER_PROJECT_DEPLOY_VERSION", "NONE")
+    found = read_export(export)
+    assert found.description == "Edge Impulse: unnamed project, deployment 0 (EON)"
 
 
 def test_of_several_impulses_the_default_one_runs(export: Path) -> None:

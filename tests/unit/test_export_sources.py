@@ -1,14 +1,17 @@
 """Which sources of an SDK are compiled, once for all exports that have it."""
 
+import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.engines.edge_impulse.cmsis_dsp_tables import swaps, write_tables
-from harness.engines.edge_impulse.sdk_library import Sources, identifiers, main
+from harness.engines.edge_impulse_sdk.sdk_library import main
+from harness.engines.edge_impulse_sdk.sdk_sources import Sources, identifiers
 from harness.errors import InputError
 from harness.model.edge_impulse_folders import find_folders
 
@@ -49,6 +52,13 @@ def test_two_exports_are_refused_by_their_names(tmp_path: Path) -> None:
         find_folders(tmp_path)
     assert f"2 exports of Edge Impulse: {tmp_path}/one, {tmp_path}/other/src" in str(caught.value)
     assert find_folders(tmp_path / "other").sdk == tmp_path / "other/src/edge-impulse-sdk"
+
+
+def test_an_export_beside_another_application_s_is_the_one_that_is_named(tmp_path: Path) -> None:
+    application(tmp_path, ".", ".", ".")
+    application(tmp_path, "main", "main", "main")
+    assert find_folders(tmp_path).sdk == tmp_path / "edge-impulse-sdk"
+    assert find_folders(tmp_path / "main").network == tmp_path / "main/tflite-model"
 
 
 def test_two_sdks_away_from_the_parameters_are_refused(tmp_path: Path) -> None:
@@ -108,16 +118,22 @@ class Build:
             (folder / language).write_text(f"{compiler}\n-O0\n-I{self.export}\n")
         (folder / "user.cpp").write_text(
             '#include "edge-impulse-sdk/dsp/loudest.h"\n'
-            "float user() { return standin::loudest(nullptr, 0); }\n"
+            'extern "C" float nn_invoke() { return standin::loudest(nullptr, 0); }\n'
+            "float quietest(const float *values, int count);\n"
+            "float uncalled() { return quietest(nullptr, 0); }\n"
         )
-        command = ["g++", f"-I{self.export}", "-c", "user.cpp", "-o", "user.o"]
-        subprocess.run(command, cwd=folder, check=True, timeout=60)
+        self.compile()
+
+    def compile(self) -> None:
+        """Compile `user.cpp`, each function into a section as the firmware's build does."""
+        command = ["g++", "-ffunction-sections", f"-I{self.export}", "-c", "user.cpp"]
+        subprocess.run(command, cwd=self.folder, check=True, timeout=60)
 
     def library(self) -> int:
         at = self.folder
         return main(
             [
-                *(f"--sdk={self.sdk}", "--digest=1", "--nm=nm", "--ar=ar"),
+                *(f"--sdk={self.sdk}", "--digest=1", "--objdump=objdump", "--ar=ar"),
                 *(f"--c={at}/c", f"--cxx={at}/cxx", f"--cache={at}/cache", f"--out={at}/out.a"),
                 *(f"--model={self.export}/{name}" for name in ("model-parameters", "tflite-model")),
                 f"{at}/user.o",
@@ -152,6 +168,32 @@ def test_what_is_needed_is_compiled_and_kept(build: Build) -> None:
     assert set(kept) == {"sdk dsp+loudest.cpp", "sdk dsp+larger.c"}
     assert build.library() == 0
     assert build.kept() == kept
+
+
+@needs_gcc
+def test_what_runs_at_the_start_is_needed(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    user = build.folder / "user.cpp"
+    user.write_text(user.read_text() + "float first = uncalled();\n")
+    build.compile()
+    assert build.library() == 1
+    assert "only sources that are needed are compiled" in capsys.readouterr().out
+
+
+@needs_gcc
+def test_objects_that_no_image_used_for_long_are_removed(build: Build) -> None:
+    assert build.library() == 0
+    cache = build.folder / "cache"
+    (used,) = cache.iterdir()
+    (model,) = used.glob("model-*")
+    for name, days in (("a", 61), ("b", 59), (f"{used.name}/model-a", 61)):
+        (cache / name).mkdir()
+        os.utime(cache / name, (time.time() - days * 86400,) * 2)
+    for folder in (used, used / "sdk", model):
+        os.utime(folder, (0, 0))  # not used for long either, but used now
+    assert build.library() == 0
+    assert {path.name for path in cache.iterdir()} == {"b", used.name}
+    assert {path.name for path in used.iterdir()} == {"sdk", model.name}
+    assert set(build.kept()) == {"sdk dsp+loudest.cpp", "sdk dsp+larger.c"}
 
 
 @needs_gcc

@@ -91,6 +91,34 @@ def runs(repository: Repository, elf: Path) -> None:
     assert record.log == ["pasted"]
 
 
+@pytest.mark.parametrize(
+    ("file", "build", "image"),
+    [
+        ("Makefile", "make -C {0}", "--elf={0}/FILE.elf"),
+        ("CMakeLists.txt", "cmake --build {0}/build", "--elf={0}/build/FILE.elf"),
+        ("platformio.ini", "pio run -d {0}", "--elf={0}/.pio/build/f429/firmware.elf"),
+        (".cproject", "# build it as always", "--elf={0}/Debug/NAME.elf"),
+        ("wake.ino", "harness setup arduino", "--sketch={0}"),
+        ("build.rs", "# build it as always", "--elf={0}/FILE.elf"),
+    ],
+)
+def test_the_next_commands_are_whole(
+    file: str, build: str, image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).write_text("add_executable(fw main.c)\n[env:f429]\n")
+    assert main(["link", "add", str(tmp_path)]) == ExitCode.PASSED
+    first, *_, last = capsys.readouterr().out.partition("Then type")[2].strip().splitlines()[2:]
+    assert first.strip() == build.format(tmp_path)
+    assert last.strip() == f"harness run --target=TARGET --model=MODEL {image.format(tmp_path)}"
+
+
+def test_any_program_gets_all_that_it_calls(added: Added, tmp_path: Path) -> None:
+    text = "\n".join(text for _, _, text in added(tmp_path))
+    for part in ('#include "link.h"', "link_start(&device)", "link_poll();", "link_put(byte);"):
+        assert part in text
+    assert "link_wait();" in text
+
+
 @needs_compiler
 def test_the_lines_for_make_build_a_program_that_runs(added: Added, repository: Repository) -> None:
     folder = copied(repository.root, "Makefile")

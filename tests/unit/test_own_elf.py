@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -31,18 +30,14 @@ from harness.image.stack_paint import PAINT, StackUse, paint, stack_of, stack_us
 from harness.link.link_client import LinkClient
 from harness.model.folder import load_model
 from harness.results.record import Record
-from harness.support import bundled_files
 from harness.support.memory_map import Region
 from harness.target.find_target import find_target
 from harness.target.target_file import Target
+from tests.support.own_firmware import FLAGS, LINK, OwnFirmware, Script
 from tests.support.repository import BEHAVE, READ_UNMAPPED, UNDEFINED, Repository, make_repository
 from tests.support.repository import vectors as vectors_of
 
 ROOT = Path(__file__).parents[2]
-OWN = ROOT / "tests" / "data" / "firmware" / "own"
-LINK = bundled_files.bundled("firmware") / "link"
-FLAGS = "-mcpu=cortex-m4 -mthumb -Os -g -Wall -Wextra -Werror -ffunction-sections -fdata-sections"
-LINKING = "--specs=nano.specs --specs=nosys.specs -nostartfiles -Wl,--gc-sections"
 
 pytestmark = pytest.mark.skipif(
     shutil.which("arm-none-eabi-gcc") is None,
@@ -52,24 +47,10 @@ needs_qemu = pytest.mark.skipif(
     shutil.which("qemu-system-arm") is None, reason="qemu-system-arm is not on PATH"
 )
 
-Script = tuple[str, str]  # a piece of the link script, and what stands in its place
-
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    @cache
-    def built(*flags: str, script: Script = ("", "")) -> Path:
-        folder = tmp_path_factory.mktemp("own")
-        changed = (OWN / "stm32f4.ld").read_text()
-        assert script[0] in changed
-        (folder / "own.ld").write_text(changed.replace(*script) if script[0] else changed)
-        sources = [str(path) for path in (*OWN.glob("*.c"), *LINK.glob("*.c"))]
-        tool = ["arm-none-eabi-gcc", *FLAGS.split(), *LINKING.split(), f"-I{LINK}", *sources]
-        elf = folder / "fw.elf"
-        subprocess.run([*tool, *flags, "-T", str(folder / "own.ld"), "-o", str(elf)], check=True)
-        return elf
-
-    return built
+    return OwnFirmware(tmp_path_factory.mktemp("own")).build
 
 
 @pytest.fixture

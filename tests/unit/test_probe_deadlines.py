@@ -114,7 +114,7 @@ def error_at(
     with pytest.raises(InfrastructureError) as caught:
         MOMENTS[moment](harness, image)
     begin = time.monotonic()
-    assert (harness.diagnosis() == "") == (moment == "connecting")
+    assert (harness.diagnosis().text == "") == (moment == "connecting")
     harness.stop()
     assert time.monotonic() - begin < 3 * time_limit._GRACE  # nothing waits any more
     return str(caught.value)

@@ -18,11 +18,15 @@ class HangingBoard:
         self.prepared: list[str] = []
 
     def ways_back(self) -> list[WayBack]:
-        def way(name: str, *, needs_probe: bool) -> WayBack:
-            return WayBack(name, lambda: self.prepared.append(name), needs_probe)
+        def way(name: str) -> WayBack:
+            return WayBack(
+                name,
+                lambda: self.prepared.append(name),
+                is_start=name == "reset",
+                needs_probe=name != "power cycle",
+            )
 
-        names = {"reset": True, "reflash": True, "power cycle": False}
-        return [way(name, needs_probe=needs) for name, needs in names.items()]
+        return [way(name) for name in ("reset", "reflash", "power cycle")]
 
 
 def failing(error: InfrastructureError) -> Any:
@@ -49,3 +53,12 @@ def test_a_board_that_another_session_has_taken_keeps_its_power(
     assert caught.value.what.startswith("silent\nthe board does not come back: reset after")
     assert board.prepared == prepared
     assert recovery.taken() == ()
+
+
+def test_after_a_start_that_hangs_a_reset_is_nothing_new() -> None:
+    """It began with one, and read the flash back."""
+    board: Any = HangingBoard()
+    recovery = Recovery(board, "desk", Progress(io.StringIO()))
+    with pytest.raises(HangError):
+        recovery.start(failing(HangError("silent")))
+    assert board.prepared == ["reflash", "power cycle"]

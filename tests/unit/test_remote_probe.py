@@ -167,7 +167,7 @@ def test_an_algorithm_that_fails_says_where(
     board.set_fault("write-protected=1")
     with pytest.raises(InfrastructureError, match=r"flash cannot be erased: .*address 0x08004000"):
         harness.start(image_of(target, "digits"))
-    assert harness.diagnosis()
+    assert harness.diagnosis().text
 
 
 def test_a_stuck_bit_is_noticed(stm32: tuple[VirtualBoard, PyocdBoard, Target]) -> None:

@@ -217,7 +217,7 @@ def test_a_core_that_another_client_may_have_halted_is_explained(
             halt(harness)
             with pytest.raises(DeviceStoppedError) as caught:
                 harness.check()
-            texts = (str(caught.value), harness.diagnosis())
+            texts = (str(caught.value), harness.diagnosis().text)
     for text in texts:
         assert "the core is halted, at " in text
         assert ("another client of the server opened or closed the probe" in text) == others

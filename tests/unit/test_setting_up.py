@@ -87,6 +87,26 @@ def test_sigterm_ends_the_command_too(tmp_path: Path) -> None:
         psutil.Process(pid).wait(30)
 
 
+def test_sigterm_while_the_command_starts_ends_it(tmp_path: Path) -> None:
+    script = f"""
+import os, runpy, signal, subprocess, sys
+start = subprocess.Popen
+def interrupted(*arguments, **options):
+    process = start(*arguments, **options)
+    open({str(tmp_path / "pid")!r}, "w").write(str(process.pid))
+    os.kill(os.getpid(), signal.SIGTERM)
+    return process
+subprocess.Popen = interrupted
+sys.argv = ["progress.py", "Waiting", "sleep", "600"]
+runpy.run_path({str(ROOT / ".ci" / "progress.py")!r}, run_name="__main__")
+"""
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, timeout=30)
+    assert ended.returncode == 128 + signal.SIGTERM
+    with suppress(psutil.NoSuchProcess):
+        psutil.Process(int((tmp_path / "pid").read_text())).wait(30)
+
+
 def test_output_that_is_no_text_is_no_failure(progress: ModuleType) -> None:
     assert shell(progress, r"printf '\377\n'; sleep 0.1")[0] == 0
 

@@ -350,10 +350,10 @@ class TestMemories:
         assert read(f4, 0x4002_4FFC) == 0x1234
 
     def test_an_absent_device_stores(self, f4: Bench) -> None:
-        write(f4, 0x4004_0000, _14=5)
-        assert read(f4, 0x4004_0014) == 5
+        write(f4, 0x4001_6800, _14=5)
+        assert read(f4, 0x4001_6814) == 5
         f4.core.reset_now()
-        assert read(f4, 0x4004_0014) == 0
+        assert read(f4, 0x4001_6814) == 0
 
     def test_factory_values(self, f4: Bench, l4: Bench) -> None:
         assert read(f4, 0x1FFF_7A22) & 0xFFFF == 2048

@@ -22,7 +22,8 @@ from harness.link.device_log import DeviceLog
 from harness.results.record_file import read_record
 from harness.support.printable_texts import printable_texts
 from harness.support.progress import Progress
-from harness.support.terminal import Terminal, shown, shown_output
+from harness.support.shown import shown, shown_output
+from harness.support.terminal import Terminal
 from tests.support.graphs import Builder
 
 ROOT = Path(__file__).parents[2]

@@ -25,10 +25,11 @@ import harness.simulator
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError, InputError
 from harness.simulator import board_client, runtime_folder
-from harness.simulator.board_faults import FAULTS, WRONG_CHIP
+from harness.simulator.board_faults import FAULTS, WRONG_CHIP, forms
 from harness.simulator.board_process import VirtualBoard
 from harness.simulator.chip_names import CHIP_NAMES
 from harness.simulator.socket_protocol import Request
+from harness.simulator.virtual_board import Board
 from tests.support.assembly_bench import DATA, cross_compiler, wait_for
 from tests.support.documents import checked
 from tests.support.pyocd_sessions import session
@@ -443,6 +444,20 @@ def test_a_probe_id_in_use_is_refused() -> None:
             VirtualBoard.start("stm32f429xi", serial="mine")
 
 
+@pytest.mark.parametrize(
+    ("chip", "boot", "multiple"),
+    [
+        ("stm32f429xi", 0x0801_0080, 0x200),  # 107 vectors
+        ("nrf52840", 0x0002_6080, 0x100),  # 64
+        ("kw41z4", 0x0000_0080, 0x100),  # 48
+    ],
+)
+def test_a_program_begins_where_its_vector_table_can(chip: str, boot: int, multiple: int) -> None:
+    with pytest.raises(InputError, match=f"begins at a multiple of {multiple:#x}"):
+        Board(chip, boot=boot)
+    Board(chip, boot=boot - boot % multiple + multiple).close()
+
+
 def test_an_unknown_uart_is_refused() -> None:
     with pytest.raises(InfrastructureError, match="USART3"):
         VirtualBoard.start("stm32f429xi", uart="USART9")
@@ -510,5 +525,6 @@ def test_the_readme_lists_every_chip_fault_and_module() -> None:
     modules = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("__")]
     for name in (*CHIP_NAMES, *modules):
         assert f"`{name}`" in readme
+    assert len(forms()) < 700  # the help of an option is no page
     for name in (*FAULTS, WRONG_CHIP):
         assert re.search(f"^\\| `{name}[`=]", readme, re.MULTILINE), name

@@ -77,11 +77,11 @@ class LabgridBoard(PyocdBoard):
                 error.where = f"{place}: {error.where}" if error.where else place
             raise
 
-    def check(self) -> None:
+    def check(self, unanswered: int = 0) -> None:
         """Raise `InfrastructureError` if somebody else has the place, or the core has stopped."""
         if self._place is not None:
             self._place.check()
-        super().check()
+        super().check(unanswered)
 
     def close(self) -> None:
         """Disconnect, and release the place."""

@@ -44,6 +44,12 @@ def crash(session: Session, elf: Elf) -> InfrastructureError | None:
     return DeviceStoppedError(f"the core is halted, at {code_location(pc, lr, elf.locate)}")
 
 
+def handled(session: Session, elf: Elf) -> DeviceFaultError:
+    """Halt a core that stays in the handler of a fault, and return the error of it."""
+    location = _halted_at(session, elf)
+    return DeviceFaultError(f"the core stays {location}", remedy=halted.remedy_of(location))
+
+
 def stopped(session: Session, elf: Elf) -> str:
     """Return why the core is halted or locked up; empty while it runs."""
     error = crash(session, elf)
@@ -53,10 +59,7 @@ def stopped(session: Session, elf: Elf) -> str:
 def whereabouts(session: Session, elf: Elf) -> str:
     """Halt a running core; return its location and how much stack it has used."""
     resets = _keeps_resetting(session.target)
-    _halt(session.target)
-    names = ("pc", "lr", "xpsr", "msp", "psp")
-    registers = {name: session.target.read_core_register(name) for name in names}
-    lines = [f"the core was {halted.whereabouts(registers, partial(_read, session), elf.locate)}"]
+    lines = [f"the core was {_halted_at(session, elf)}"]
     if resets:
         lines.append("it keeps resetting: a watchdog, the power supply, or the firmware itself?")
     stack = elf.symbols("stack_bottom", "stack_top")
@@ -65,6 +68,14 @@ def whereabouts(session: Session, elf: Elf) -> str:
         painted = next((i for i, word in enumerate(words) if word != PAINT), len(words))
         lines.append(f"stack: {4 * (len(words) - painted):,} of {4 * len(words):,} bytes used")
     return "\n".join(lines)
+
+
+def _halted_at(session: Session, elf: Elf) -> str:
+    """Halt a running core; return its location, and its fault if it handles one."""
+    _halt(session.target)
+    names = ("pc", "lr", "xpsr", "msp", "psp")
+    registers = {name: session.target.read_core_register(name) for name in names}
+    return halted.whereabouts(registers, partial(read, session), elf.locate)
 
 
 def _keeps_resetting(target: Target) -> bool:
@@ -82,7 +93,7 @@ def _halt(target: Target) -> None:
         pass
 
 
-def _read(session: Session, address: int, size: int) -> bytes:
+def read(session: Session, address: int, size: int) -> bytes:
     """Return `size` bytes at `address`; empty if there is no memory."""
     region = session.target.memory_map.get_region_for_address(address)
     inside = region is not None and region.contains_address(address + size - 1)

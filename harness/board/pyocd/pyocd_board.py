@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from pyocd.core.session import Session
 
-from harness.board.board import not_started, rtt_carrier
+from harness.board.active_fault import HandlerWatch
+from harness.board.board import Diagnosis, not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
-from harness.board.pyocd.bootloader import missing_bootloader
-from harness.board.pyocd.crash import crash, stopped, whereabouts
+from harness.board.pyocd.core_state import core_diagnosis, core_error
 from harness.board.pyocd.flash_progress import FlashProgress
 from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
-from harness.board.pyocd.probe_lease import ProbeLease, interference_named, with_interference
+from harness.board.pyocd.probe_lease import ProbeLease, interference_named
 from harness.board.pyocd.probe_port import port_of
 from harness.board.pyocd.probes import (
     close_session,
@@ -30,6 +30,7 @@ from harness.board.pyocd.remote_memory import transfer
 from harness.board.pyocd.starting import start
 from harness.board.pyocd.time_limit import TimeLimit, cut_of
 from harness.board.pyocd.told_identity import ToldIdentity, told_identity
+from harness.board.pyocd.virtual_side import OtherUart, VirtualSide
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
 from harness.errors import InfrastructureError
@@ -78,11 +79,14 @@ class PyocdBoard:
         self._session: Session | None = None
         self._port: Port | None = None
         self._elf: Elf | None = None
+        self._virtual: VirtualSide | None = None
+        self._handler = HandlerWatch()
         self._told = ToldIdentity()
         self._probe = board.probe
         self._limit = TimeLimit(f"probe {board.probe}")
         self._sectors: Sectors = "differing"  # that the next start programs
         self._back_by = 0.0  # until when its probe and port may be missing
+        self._warned: set[str] = set()
 
     @property
     def version(self) -> str:
@@ -121,7 +125,7 @@ class PyocdBoard:
         sectors, self._sectors = self._sectors, "differing"
         self._told = ToldIdentity()  # until this chip has told it
         if self._target.doubt:
-            self._progress.warn(f"{self._target.name}: not known: {self._target.doubt}")
+            self._warn(f"{self._target.name}: not known: {self._target.doubt}")
         self._limit = TimeLimit(f"probe {self._board.probe}")
         probe = self._find_probe()
         self._probe = probe.unique_id
@@ -141,10 +145,11 @@ class PyocdBoard:
                 self._board.target,
                 self._board.frequency,
                 pack=self._board.pack,
-                warn=self._progress.warn,
+                warn=self._warn,
             ),
         )
         self._elf = image.elf
+        self._virtual = VirtualSide(probe)
         self._identify(self._session)
         if self._target.load == "flash":
             self._flash(self._session, image.elf, sectors)
@@ -172,8 +177,14 @@ class PyocdBoard:
         )
         if not wanted and is_of_virtual_board(probe):
             text = f"no debug probe is connected: it runs on the virtual board {probe.unique_id}"
-            self._progress.warn(f"{board}: {text}")
+            self._warn(f"{board}: {text}")
         return probe
+
+    def _warn(self, text: str) -> None:
+        """Show a warning, once for all starts of this board."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._progress.warn(text)
 
     def stop(self) -> None:
         """Disconnect from probe and port and release them; the chip keeps its state."""
@@ -191,50 +202,65 @@ class PyocdBoard:
         """Same as `stop`: hardware needs no further cleanup."""
         self.stop()
 
-    def check(self) -> None:
-        """Raise `DeviceFaultError` or `DeviceStoppedError` if the core does not run."""
+    def check(self, unanswered: int = 0) -> None:
+        """Raise `DeviceFaultError` or `DeviceStoppedError` if the core does not run.
+
+        A core that stays in the handler of a fault does not run either.
+        """
         session, elf = self._session, self._elf
         if session is None or elf is None:
             return
-        error = self._do(_STATE_LIMIT, "reading the core's state", lambda: crash(session, elf))
+        error = self._do(
+            _STATE_LIMIT,
+            "reading the core's state",
+            lambda: core_error(session, self._target, elf, self._handler, unanswered),
+        )
         if error is not None:
-            what = with_interference(session.probe, error.what)
-            what += self._do(
-                _STATE_LIMIT,
-                "reading VTOR",
-                lambda: missing_bootloader(session, self._target, elf),
-            )
-            raise type(error)(what, where=self._target.name)
+            raise error
 
     def bracket(self, count: int = 1) -> None:
         """Return None: hardware does not count instructions."""
 
-    def diagnosis(self) -> str:
+    def diagnosis(self) -> Diagnosis:
         """Return where a core that does not answer was; this halts the core."""
-        session, elf = self._session, self._elf
-        if session is None or elf is None:
-            return ""
+        session, elf, virtual = self._session, self._elf, self._virtual
+        if session is None or elf is None or virtual is None:
+            return Diagnosis()
         try:
-            state = self._do(
+            found = self._do(
                 _STATE_LIMIT,
                 "reading the core's state",
-                lambda: (
-                    (stopped(session, elf) or whereabouts(session, elf))
-                    + missing_bootloader(session, self._target, elf)
-                ),
+                lambda: core_diagnosis(session, self._target, elf),
             )
+            other = virtual.other_uart()
         except InfrastructureError as error:
-            return str(error)
-        return with_interference(session.probe, state)
+            return Diagnosis(str(error))
+        if other is None:
+            return found
+        return Diagnosis(f"{other}\n{found.text}", self._remedy_of(other))
+
+    def _remedy_of(self, other: OtherUart) -> str:
+        """Return how to connect the serial port to the UART on which the firmware sends."""
+        return (
+            f"serve the board with --uart={other.sends[0]}, or have the firmware send on "
+            f"{other.port}, as on the real board"
+        )
 
     def swo_lines(self) -> Sequence[str]:
-        """None: the probe does not listen."""
-        return ()
+        """Return the lines of text that have come over SWO since the last call.
+
+        They are those of a virtual board. A real probe does not listen.
+        """
+        return self._virtual.swo_lines() if self._virtual else ()
 
     def ways_back(self) -> Sequence[WayBack]:
-        """Reset, reflash, and a power cycle if there is a way to do it."""
-        ways = [WayBack("reset", partial(self._program_next, "none"))]
-        if self._target.load == "flash":
+        """Reset, reflash, and a power cycle if there is a way to do it.
+
+        A first start resets, too. It is tried once more, which in RAM is the only way.
+        """
+        in_flash = self._target.load == "flash"
+        ways = [WayBack("reset", partial(self._program_next, "none"), is_start=in_flash)]
+        if in_flash:
             ways.append(WayBack("reflash", partial(self._program_next, "all")))
         cycle = self._power_cycle()
         if cycle is not None:

@@ -3,10 +3,19 @@
 import os
 from pathlib import Path
 
-from harness.board.board import Bracket, Executed, log_file, not_started, rtt_carrier
+from harness.board.active_fault import HandlerWatch
+from harness.board.board import (
+    Bracket,
+    Diagnosis,
+    Executed,
+    log_file,
+    not_started,
+    rtt_carrier,
+)
+from harness.board.halted import remedy_of, whereabouts
 from harness.board.renode import core_counters, counter_hooks, machine
 from harness.board.renode.installation import find_renode
-from harness.board.renode.monitor import quoted
+from harness.board.renode.monitor import Monitor, quoted
 from harness.board.renode.readings import Accesses
 from harness.board.renode.renode_log import RenodeLog
 from harness.board.renode.renode_process import RenodeProcess, stderr_of
@@ -18,12 +27,11 @@ from harness.image.stack_paint import paint
 from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.device_errors import DeviceFaultError, DeviceStoppedError
-from harness.link.fault_registers import code_location
 from harness.target.target_file import Renode, Target
 
 _LOG_LINES = 10
 _BURST = 256  # bytes; a larger backlog makes Renode's UART slow: docs/renode.md
-_LINK_REGISTER = 14
+_REGISTERS = {"msp": 13, "lr": 14, "xpsr": 25}  # Renode's numbers; in a handler, r13 is MSP
 
 
 class RenodeBoard:
@@ -43,6 +51,7 @@ class RenodeBoard:
         self._process: RenodeProcess | None = None
         self._line: int | None = None
         self._elf: Elf | None = None
+        self._handler = HandlerWatch()
         self._remedy = ""  # how to make one tick one instruction
 
     @property
@@ -94,11 +103,21 @@ class RenodeBoard:
         """Same as `stop`: nothing outlives a start."""
         self.stop()
 
-    def check(self) -> None:
+    def check(self, unanswered: int = 0) -> None:
         """Raise if the core was aborted, which leaves Renode running, or did what faults on a chip.
 
-        `DeviceStoppedError` is for the first, `DeviceFaultError` for the second.
+        `DeviceStoppedError` is for the first, `DeviceFaultError` for the second, and for a core
+        that stays in the handler of a fault.
         """
+        self._check_log()
+        if self._process is None or not self._handler.stays(self.read_memory, unanswered):
+            return
+        location = self._location(self._process.monitor)
+        raise DeviceFaultError(
+            f"the core stays {location}", where=self._target.name, remedy=remedy_of(location)
+        )
+
+    def _check_log(self) -> None:
         log, elf = self._log, self._elf
         if log is None or elf is None:
             return
@@ -118,13 +137,14 @@ class RenodeBoard:
             error.inference = log.unmapped.inference
             raise error
 
-    def diagnosis(self) -> str:
+    def diagnosis(self) -> Diagnosis:
         """Return where the core is, and the last warnings and errors of Renode's log."""
         excerpt = self._log.excerpt() if self._log else []
         stderr = stderr_of(self._log_file)
         excerpt = excerpt or stderr.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
-        return "\n".join([*self._whereabouts(), *title, *excerpt])
+        state = self._whereabouts()
+        return Diagnosis("\n".join([*state, *title, *excerpt]), remedy_of("".join(state)))
 
     def swo_lines(self) -> tuple[str, ...]:
         """None: Renode has no ITM."""
@@ -144,7 +164,7 @@ class RenodeBoard:
         counts = log.brackets(count)
         if log.has_load and not had_load:
             counter_hooks.forget_calls(monitor)
-        self.check()
+        self._check_log()
         if counts is None:
             raise self._uncounted(elf)
         tolerated = _described(log.unmapped, elf) if log.unmapped.count else ""
@@ -193,17 +213,23 @@ class RenodeBoard:
 
     def _whereabouts(self) -> list[str]:
         """Return the core's location and its caller; empty if Renode no longer answers."""
-        if self._process is None or self._elf is None:
+        if self._process is None:
             return []
-        monitor = self._process.monitor
-        cpu = f"sysbus.{self._board.cpu}"
         try:
-            monitor.command("pause")
-            pc = monitor.number(f"{cpu} PC")
-            lr = monitor.number(f"{cpu} GetRegister {_LINK_REGISTER}")
+            return [f"the core was {self._location(self._process.monitor)}"]
         except InfrastructureError:
             return []
-        return [f"the core was at {code_location(pc, lr, self._elf.locate)}"]
+
+    def _location(self, monitor: Monitor) -> str:
+        """Stop the core; return where it is, and the fault if it handles one."""
+        if self._elf is None:
+            raise not_started(self._target)
+        cpu = f"sysbus.{self._board.cpu}"
+        monitor.command("pause")
+        registers = {"pc": monitor.number(f"{cpu} PC")}
+        for name, number in _REGISTERS.items():
+            registers[name] = monitor.number(f"{cpu} GetRegister {number}")
+        return whereabouts(registers, self.read_memory, self._elf.locate)
 
 
 def _described(accesses: Accesses, elf: Elf) -> str:

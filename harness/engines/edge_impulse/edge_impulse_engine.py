@@ -4,6 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from harness.engines import edge_impulse_sdk
 from harness.engines.edge_impulse.cmsis_dsp_tables import write_tables
 from harness.engines.generated import Generated, Hook, LayerInfo
 from harness.errors import InputError
@@ -17,7 +18,8 @@ _HERE = Path(__file__).parent
 # At each of its reads of the timer, at most 16, the SDK's adapter checks whether a stage has ended.
 _HOOK = Hook(per_layer=48)
 _ADAPTER = ("model.cc", "porting.cc", "porting.h")
-_BUILD = ("library.cmake", "sdk_library.py")
+_BUILD = "library.cmake"
+_PROGRAM = tuple(sorted(Path(edge_impulse_sdk.__file__).parent.glob("*.py")))
 _SOURCES = {".c", ".cc", ".cpp"}
 # Where the SDK's sources look for headers: the folders of its own edge-impulse-sdk/cmake/zephyr.
 _SDK_FOLDERS = (
@@ -34,6 +36,7 @@ set(NN_SDK_DIGEST {digest})
 set(NN_MODEL_FOLDERS "{parameters}" "{network}")
 set(NN_CACHE "{cache}")
 set(NN_PYTHON "{python}")
+set(NN_HARNESS "{harness}")
 set(SDK_LIBRARY "${{CMAKE_BINARY_DIR}}/libedge-impulse-sdk.a")
 
 set(NN_ADAPTER
@@ -81,7 +84,7 @@ class EdgeImpulse:
                 remedy="give the export's folder with --model, or choose another engine",
             )
         export = read_export(Path(graph.where))
-        names = [*_ADAPTER, *_BUILD]
+        names = [*_ADAPTER, _BUILD]
         for name in names:
             shutil.copy(_HERE / name, directory / name)
         version = f"{export.sdk} (export {export.digest[:12]})"
@@ -97,7 +100,7 @@ class EdgeImpulse:
         continuous = bool(graph.variables)
         cmake.write_text(_text(export, sources, directory, continuous=continuous))
         return Generated(
-            sources=tuple(directory / name for name in names),
+            sources=(*(directory / name for name in names), *_PROGRAM),
             cmake=cmake,
             arena_size=0,
             weights_size=0,
@@ -126,6 +129,7 @@ def _text(export: Export, sources: list[Path], directory: Path, *, continuous: b
         network=network,
         cache=cmake_path((chosen_folder(CACHES) or own_folder(CACHES)) / "edge-impulse-sdk"),
         python=cmake_path(Path(sys.executable)),
+        harness=cmake_path(_HERE.parents[2]),
         sources="".join(f'\n    "{_source(path, directory)}"' for path in sources),
         includes="".join(f'\n    "{path}"' for path in includes),
         layers=len(STAGES),

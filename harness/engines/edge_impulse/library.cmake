@@ -14,9 +14,10 @@ file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/sdk.${language}.txt"
 set(models ${NN_MODEL_FOLDERS})
 list(TRANSFORM models PREPEND --model=)
 add_custom_command(OUTPUT "${SDK_LIBRARY}"
-    COMMAND "${NN_PYTHON}" -I "${CMAKE_CURRENT_LIST_DIR}/sdk_library.py"
+    COMMAND "${CMAKE_COMMAND}" -E env "PYTHONPATH=${NN_HARNESS}"
+        "${NN_PYTHON}" -P -m harness.engines.edge_impulse_sdk.sdk_library
         "--sdk=${NN_SDK}" --digest=${NN_SDK_DIGEST} ${models} "--cache=${NN_CACHE}"
-        "--out=${SDK_LIBRARY}" "--nm=${CMAKE_NM}" "--ar=${CMAKE_AR}"
+        "--out=${SDK_LIBRARY}" "--objdump=${CMAKE_OBJDUMP}" "--ar=${CMAKE_AR}"
         "--c=${CMAKE_BINARY_DIR}/sdk.C.txt" "--cxx=${CMAKE_BINARY_DIR}/sdk.CXX.txt"
         $<TARGET_OBJECTS:model>
     DEPENDS model $<TARGET_OBJECTS:model>

@@ -24,5 +24,7 @@ def project(folder: Path, link: Path) -> Project | None:  # noqa: ARG001 - it ha
         "a sketch for Arduino",
         [Lines(sketch.name, "after: harness setup arduino", _SKETCH)],
         [],
-        "docs/arduino.md has the rest; `harness run --sketch` builds and runs it.",
+        "docs/arduino.md has the rest.",
+        "harness setup arduino",
+        "--sketch=DIR",
     )

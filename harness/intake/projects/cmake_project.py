@@ -23,6 +23,8 @@ def project(folder: Path, link: Path) -> Project | None:
         "a CMake project",
         [Lines(_FILE, place, lines)],
         note='On another machine: cmake -DTINYML_LINK="$(harness link path)" ...',
+        build="cmake --build DIR/build",
+        image="--elf=DIR/build/FILE.elf",
     )
 
 

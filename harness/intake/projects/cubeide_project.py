@@ -39,5 +39,5 @@ def project(folder: Path, link: Path) -> Project | None:
             ),
         ],
         note="STM32CubeIDE has dialogs for the same. The lines were not tried in the IDE.",
-        built=f"Debug/{name}.elf",
+        image=f"--elf=DIR/Debug/{name}.elf",
     )

@@ -24,7 +24,8 @@ def project(folder: Path, link: Path) -> Project | None:
         "a Makefile of STM32CubeMX" if by_cubemx else "a Makefile",
         make_lines(link, name, text),
         note='On another machine: make TINYML_LINK="$(harness link path)"',
-        built=f"build/{target}.elf" if by_cubemx and target else "FILE.elf",
+        build="make -C DIR",
+        image=f"--elf=DIR/build/{target}.elf" if by_cubemx and target else "--elf=DIR/FILE.elf",
     )
 
 

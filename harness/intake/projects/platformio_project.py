@@ -21,5 +21,6 @@ def project(folder: Path, link: Path) -> Project | None:
                 f"lib_deps =\n    symlink://{link.as_posix()}",
             )
         ],
-        built=f".pio/build/{environment.partition(':')[2]}/firmware.elf",
+        build="pio run -d DIR",
+        image=f"--elf=DIR/.pio/build/{environment.partition(':')[2]}/firmware.elf",
     )

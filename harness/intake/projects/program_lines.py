@@ -36,6 +36,9 @@ static void send(uint8_t byte) {
     /* wait until the UART takes `byte` */
 }
 """
+_LOOP = """\
+link_wait(); /* sleeps until a byte has come; not if the loop has other work */
+link_poll();"""
 _HAL_RUN = """    HAL_SuspendTick(); /* its interrupts would count */
     link_result_t result = link_measure(model);
     HAL_ResumeTick();
@@ -79,7 +82,7 @@ def _any_lines() -> list[Lines]:
     return [
         Lines("your main program", "", _INCLUDE + MODEL + _SEND + device_lines("send")),
         Lines("main()", "after clocks and UART", "link_start_dwt();\nlink_start(&device);"),
-        Lines("main()", "in its loop", "link_poll();"),
+        Lines("main()", "in its loop", _LOOP),
         Lines("the receive interrupt of the UART", "", 'link_put(byte); /* #include "link.h" */'),
     ]
 

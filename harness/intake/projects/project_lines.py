@@ -22,14 +22,16 @@ class Project:
     """A project, its `system` in words, and the lines for it.
 
     `program` are the lines of its C, unless they are those of any program. `note` contains what a
-    user should know. `built` is the path of its ELF, as far as it is known.
+    user should know. `build` is the command that builds it in the folder DIR, empty if there is
+    none; `image` is the option of `harness run` with what was built, as far as it is known.
     """
 
     system: str
     lines: list[Lines]
     program: list[Lines] | None = None
     note: str = ""
-    built: str = "FILE.elf"
+    build: str = ""
+    image: str = "--elf=DIR/FILE.elf"
 
 
 def read(file: Path) -> str:

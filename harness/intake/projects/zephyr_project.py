@@ -35,5 +35,6 @@ def project(folder: Path, link: Path) -> Project | None:
         "To keep the console, give the link another UART: the chosen node tinyml,link-uart.\n"
         "Instead of the first line: west build -b BOARD -- "
         '-DZEPHYR_EXTRA_MODULES="$(harness link path)"',
-        "build/zephyr/zephyr.elf",
+        "west build -b BOARD DIR",
+        "--elf=build/zephyr/zephyr.elf",
     )

@@ -16,6 +16,7 @@ from harness.link.device_errors import (
     DeviceSilentError,
     MalformedMessageError,
 )
+from harness.link.exchange import Watch
 from harness.link.fault_registers import describe
 from harness.runs.mlperf.device_lines import (
     READY,
@@ -76,7 +77,7 @@ class MlperfClient:
         carrier: Carrier,
         *,
         baud: int,
-        watch: Callable[[], None] = lambda: None,
+        watch: Watch = lambda _: None,
         locate: Callable[[int], str] = hex,
     ) -> None:
         self.retries = 0
@@ -108,11 +109,11 @@ class MlperfClient:
         A device that is just starting may miss the first `name%`.
         """
         self._collect(DETECTION_DEADLINE, boot=True)
-        for _ in range(_DETECTION_ATTEMPTS):
+        for attempt in range(_DETECTION_ATTEMPTS):
             lines = self._ask("name", DETECTION_DEADLINE, boot=True)
             if lines is not None and any("m-name" in line.text for line in lines):
                 break
-            self._watch()
+            self._watch(attempt)
         else:
             raise DeviceSilentError(
                 f"the device did not answer `name%` within "
@@ -242,11 +243,13 @@ class MlperfClient:
     ) -> list[Line] | None:
         """Return the lines up to `m-ready`, None if it does not come within `seconds`."""
         end = self._carrier.device_time + seconds
+        looked, looks = self._carrier.host_time, 0
         while (remaining := end - self._carrier.device_time) > 0:
             data = self._carrier.read(min(remaining, _WATCH))
             received = self._receive(data, quiet=quiet)
-            if not data:
-                self._watch()
+            if not data or self._carrier.host_time - looked > _WATCH:
+                self._watch(looks)  # also while it prints: a fault handler may
+                looked, looks = self._carrier.host_time, looks + 1
             self._notice(received, boot=boot)
             if (answer := self._reader.take()) is not None:
                 return answer

@@ -39,7 +39,7 @@ class MlperfDut(BoardUnderTest):
         network = tflite_file.parse(model.tflite, where=str(model.tflite_path))
         super().__init__(request, image, board, network)
         _check_tensors(model, len(network.inputs), len(network.outputs))
-        self._recovery.run(self._begin, self._begin)
+        self._recovery.start(self._begin)
 
     def infer(self, *inputs: Array) -> Array:
         """Raise `InputError`, as `infer_all` does."""

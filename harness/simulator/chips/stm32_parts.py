@@ -7,14 +7,19 @@ from harness.simulator.bus import Device
 from harness.simulator.chips.stm32_wiring import Block, Wiring
 from harness.simulator.peripherals import stm32_rcc
 from harness.simulator.peripherals.dma_request import DmaRequest
+from harness.simulator.peripherals.lan8742 import Lan8742
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
+from harness.simulator.peripherals.stm32_can import Can
+from harness.simulator.peripherals.stm32_can_filters import CanFilters
 from harness.simulator.peripherals.stm32_clock_tree import LSE_HZ, LSI_HZ
 from harness.simulator.peripherals.stm32_crc import Crc
 from harness.simulator.peripherals.stm32_dac import Dac
+from harness.simulator.peripherals.stm32_eth import Ethernet
 from harness.simulator.peripherals.stm32_exti import Exti
 from harness.simulator.peripherals.stm32_gpio import Stm32Gpio
 from harness.simulator.peripherals.stm32_i2c import I2cV1, I2cV2
 from harness.simulator.peripherals.stm32_iwdg import Iwdg
+from harness.simulator.peripherals.stm32_otg import Otg
 from harness.simulator.peripherals.stm32_rng import Rng
 from harness.simulator.peripherals.stm32_rtc import Rtc, RtcDesign
 from harness.simulator.peripherals.stm32_spi import Spi
@@ -128,6 +133,27 @@ def dac(wiring: Wiring, _block: Block) -> Device:
     """Make the DAC."""
     triggers = {index: wiring.triggers[name] for index, name in enumerate(_DAC_TRIGGERS)}
     return Dac([wiring.requests["DAC1"], wiring.requests["DAC2"]], triggers)
+
+
+def can(*, banks: int, two: bool) -> Maker:
+    """Return the maker of the CANs with `banks` filter banks; the second one shares the first's."""
+
+    def make(wiring: Wiring, block: Block) -> Device:
+        first = wiring.devices.get("CAN1")
+        filters = first.filters if isinstance(first, Can) else CanFilters(banks, two=two)
+        return Can(list(map(wiring.line, block.lines)), filters, second=first is not None)
+
+    return make
+
+
+def otg(identity: Mapping[int, int]) -> Maker:
+    """Return the maker of a USB OTG core, which has this `identity`."""
+    return lambda wiring, block: Otg(wiring.line(block.lines[0]), identity)
+
+
+def ethernet(wiring: Wiring, block: Block) -> Device:
+    """Make the Ethernet MAC with the PHY of the NUCLEO-F429ZI (UM1974, "Ethernet")."""
+    return Ethernet(wiring.core.bus, wiring.line(block.lines[0]), Lan8742())
 
 
 def rng(wiring: Wiring, block: Block) -> Device:

@@ -14,6 +14,7 @@ from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow
 from harness.simulator.peripherals.stm32_clock_tree import F4
+from harness.simulator.peripherals.stm32_otg import F4_FULL_SPEED, F4_HIGH_SPEED
 from harness.simulator.peripherals.stm32_rcc import RccDesign
 from harness.simulator.peripherals.stm32f4_adc import F4Adcs
 from harness.simulator.peripherals.stm32f4_flash import Stm32F4Flash
@@ -56,6 +57,8 @@ def _adcs(wiring: Wiring, block: Block) -> F4Adcs:
     return F4Adcs(wiring.agenda, wiring.line(block.lines[0]), requests, triggers)
 
 
+_otg_fs, _otg_hs = (stm32_parts.otg(kind) for kind in (F4_FULL_SPEED, F4_HIGH_SPEED))
+_can = partial(Block, make=stm32_parts.can(banks=28, two=True), model=IDLE)
 _i2c = partial(Block, make=stm32_parts.i2c_v1, model=IDLE)
 _spi = partial(Block, make=spi, model=IDLE)
 _usart = partial(Block, make=usart_v1)
@@ -96,8 +99,8 @@ BLOCKS = (
     _i2c("I2C1", 0x4000_5400, lines=(31, 32), reset=(_APB1, 21)),
     _i2c("I2C2", 0x4000_5800, lines=(33, 34), reset=(_APB1, 22)),
     _i2c("I2C3", 0x4000_5C00, lines=(72, 73), reset=(_APB1, 23)),
-    Block("CAN1", 0x4000_6400, reset=(_APB1, 25)),
-    Block("CAN2", 0x4000_6800, reset=(_APB1, 26)),
+    _can("CAN1", 0x4000_6400, lines=(19, 20, 21, 22), reset=(_APB1, 25)),
+    _can("CAN2", 0x4000_6800, lines=(63, 64, 65, 66), reset=(_APB1, 26)),
     Block("DAC", 0x4000_7400, stm32_parts.dac, (54,), (_APB1, 29), model=IDLE),
     _usart("UART7", 0x4000_7800, lines=(82,), reset=(_APB1, 30)),
     _usart("UART8", 0x4000_7C00, lines=(83,), reset=(_APB1, 31)),
@@ -137,10 +140,10 @@ BLOCKS = (
         (56, 57, 58, 59, 60, 68, 69, 70),
         (_AHB1, 22),
     ),
-    Block("Ethernet", 0x4002_8000, reset=(_AHB1, 25), size=0x1400),
+    Block("Ethernet", 0x4002_8000, stm32_parts.ethernet, (61,), (_AHB1, 25), 0x1400, IDLE),
     Block("DMA2D", 0x4002_B000, stm32_dma_routes.rectangles, (90,), (_AHB1, 23), size=0xC00),
-    Block("USB OTG HS", 0x4004_0000, reset=(_AHB1, 29), size=0x4_0000),
-    Block("USB OTG FS", 0x5000_0000, reset=(_AHB2, 7), size=0x4_0000),
+    Block("USB OTG HS", 0x4004_0000, _otg_hs, (77,), (_AHB1, 29), 0x4_0000, IDLE),
+    Block("USB OTG FS", 0x5000_0000, _otg_fs, (67,), (_AHB2, 7), 0x4_0000, IDLE),
     Block("DCMI", 0x5005_0000, reset=(_AHB2, 0)),
     Block("RNG", 0x5006_0800, stm32_parts.rng, (80,), (_AHB2, 6)),
     Block("FMC", 0xA000_0000, size=0x1000),

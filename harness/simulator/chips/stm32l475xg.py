@@ -14,6 +14,7 @@ from harness.simulator.coresight import rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow
 from harness.simulator.peripherals.stm32_clock_tree import L4
+from harness.simulator.peripherals.stm32_otg import L4_FULL_SPEED
 from harness.simulator.peripherals.stm32_rcc import RccDesign
 from harness.simulator.peripherals.stm32l4_adc import L4Adcs
 from harness.simulator.peripherals.stm32l4_flash import Stm32L4Flash
@@ -57,6 +58,7 @@ def _adcs(wiring: Wiring, block: Block) -> L4Adcs:
 
 
 _i2c = partial(Block, make=stm32_parts.i2c_v2, model=IDLE)
+_otg, _can = stm32_parts.otg(L4_FULL_SPEED), stm32_parts.can(banks=14, two=False)
 _spi = partial(Block, make=spi, model=IDLE)
 _usart = partial(Block, make=usart_v2)
 _basic = timer(channels=0)
@@ -83,7 +85,7 @@ BLOCKS = (
     _i2c("I2C1", 0x4000_5400, lines=(31, 32), reset=(_APB1, 21)),
     _i2c("I2C2", 0x4000_5800, lines=(33, 34), reset=(_APB1, 22)),
     _i2c("I2C3", 0x4000_5C00, lines=(72, 73), reset=(_APB1, 23)),
-    Block("CAN1", 0x4000_6400, reset=(_APB1, 25)),
+    Block("CAN1", 0x4000_6400, _can, (19, 20, 21, 22), (_APB1, 25), model=IDLE),
     Block("DAC", 0x4000_7400, stm32_parts.dac, (54,), (_APB1, 29), model=IDLE),
     Block("OPAMP", 0x4000_7800, reset=(_APB1, 30)),
     Block("LPTIM1", 0x4000_7C00, reset=(_APB1, 31)),
@@ -123,7 +125,7 @@ BLOCKS = (
         )
         for index, letter in enumerate("ABCDEFGH")
     ),
-    Block("USB OTG FS", 0x5000_0000, reset=(_AHB2, 12), size=0x4_0000),
+    Block("USB OTG FS", 0x5000_0000, _otg, (67,), (_AHB2, 12), 0x4_0000, IDLE),
     Block("ADC1 to ADC3", 0x5004_0000, _adcs, (18, 18, 47), (_AHB2, 13), model=IDLE),
     Block("RNG", 0x5006_0800, stm32_parts.rng, (80,), (_AHB2, 18)),
     Block("FMC", 0xA000_0000, reset=(_AHB3, 0), size=0x1000),

@@ -29,6 +29,9 @@ void Default_Handler(void) {
     }
 }
 
+/* Only a program that handles faults has its own. */
+__attribute__((weak, alias("Default_Handler"))) void UsageFault_Handler(void);
+
 /* Only a program with tasks has these. */
 __attribute__((weak)) void PendSV_Handler(void);
 __attribute__((weak)) void SysTick_Handler(void);
@@ -45,7 +48,7 @@ __attribute__((section(".isr_vector"), used)) static const vector_t vectors[16 +
     [3] = {.handler = Default_Handler}, /* HardFault */
     [4] = {.handler = Default_Handler},
     [5] = {.handler = Default_Handler},
-    [6] = {.handler = Default_Handler},
+    [6] = {.handler = UsageFault_Handler},
     [14] = {.handler = PendSV_Handler},
     [15] = {.handler = SysTick_Handler},
     [16 + 37] = {.handler = usart1_interrupt},
