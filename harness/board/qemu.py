@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from harness.board.active_fault import HandlerWatch
@@ -35,6 +36,16 @@ _NO_REGISTER = re.compile(r"^NVIC: Bad (?:read|write) offset 0xd(?:fc|24)\n", re
 """QEMU has no DEMCR; start-up code that switches the cycle counter on is right all the same. Its
 Cortex-M0 has no SHCSR, where the harness looks."""
 _WITHOUT_SECURITY = ("cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # Armv7-M, with a VTOR
+
+
+def _read(gdbstub: Gdbstub, address: int, size: int) -> bytes:
+    """Return `size` bytes at `address`; empty if QEMU has nothing there."""
+    try:
+        return gdbstub.read(address, size)
+    except LineClosedError:
+        raise
+    except InfrastructureError:
+        return b""
 
 
 class QemuBoard:
@@ -188,9 +199,10 @@ class QemuBoard:
         """Return where the core is, and the fault if it handles one."""
         if self._image is None:
             raise not_started(self._target)
-        *_, msp, lr, pc, xpsr = gdbstub.registers()  # in a handler, r13 is MSP
-        registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
-        return whereabouts(registers, gdbstub.read, self._image.elf.locate)
+        *low, msp, lr, pc, xpsr = gdbstub.registers()  # in a handler, r13 is MSP
+        registers = {f"r{number}": value for number, value in enumerate(low)}
+        registers |= {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
+        return whereabouts(registers, partial(_read, gdbstub), self._image.elf)
 
     def _by(self, access: Refused) -> str:
         """Return which code made `access`: it comes again when the image starts again.
