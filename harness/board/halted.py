@@ -21,7 +21,7 @@ _STATUS = struct.Struct("<II4xII")  # the registers of `STATUS_ADDRESSES`, in me
 def whereabouts(registers: Mapping[str, int], read: Read, elf: Elf) -> str:
     """Return the core's location, and the fault if the core is in a fault handler.
 
-    `registers` are those of `fault_frame`. `remedy_of` tells what to do about the location.
+    `registers` are those of `fault_frame`. The remedy is that of `remedy_of`.
     """
     pc, lr = registers["pc"], registers["lr"]
     exception = registers["xpsr"] & EXCEPTION
