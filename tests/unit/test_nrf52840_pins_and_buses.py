@@ -341,3 +341,9 @@ def test_what_libraries_read_from_ficr(chip: Registers) -> None:
     assert (chip.read(0x1000_0130), chip.read(0x1000_0134)) == (8, 2)
     assert chip.read(0x1000_00A4) == chip.read(0x1000_0060)  # DEVICEADDR
     assert chip.read(0x1000_0404) == 0x320
+
+
+def test_libraries_read_the_identification_of_the_chip(chip: Registers) -> None:
+    """The PWM library of the nRF5 SDK asks for the revision, before it does anything else."""
+    assert chip.read(0xF000_0FE0) == 0x08
+    assert chip.read(0xF000_0FE8) & 0xF == 0xC
