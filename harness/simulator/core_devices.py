@@ -96,14 +96,14 @@ class CoreDevices:
         self.debug = HaltingDebug(core, executor, self.nvic, kind)
         self.mpu = None if kind.mpu is None else kind.mpu(kind.regions, self._on_protection)
         self.stacking = Stacking(executor.bus, self.mpu)
-        self.floats = FloatContext(executor.hidden, self.stacking, executor.stall_float)
+        self.floats = FloatContext(executor.hidden, self.stacking, executor.inspection.stall_float)
         self.control = SystemControl(
             self.nvic,
             kind.registers,
             self._in_control_space(design.lines),
             lines=design.lines,
             reset_requested=reset_requested,
-            float_allowed=executor.allow_float,
+            float_allowed=executor.inspection.allow_float,
             configured=self._on_configuration,
         )
         self.dwt = Dwt(core, kind, executor, clock, lambda: self.debug.traced)

@@ -15,29 +15,27 @@ Cortex-M; no other module needs to know them:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from unicorn import unicorn_const
 
-from harness.errors import InfrastructureError
 from harness.simulator import it_walk
 from harness.simulator.blocks import Blocks
 from harness.simulator.breakpoints import Breakpoints
 from harness.simulator.bus import Bus, BusError
 from harness.simulator.core_types import CoreType
-from harness.simulator.counting import NEVER, InstructionCounter
+from harness.simulator.counting import NEVER
 from harness.simulator.denials import Denials
 from harness.simulator.device_windows import Access, map_alias, map_window
 from harness.simulator.emulator import Emulator, ExceptionHook, TranslatedHook
+from harness.simulator.inspection import Inspection
 from harness.simulator.permissions import Permissions
 from harness.simulator.registers import IT_STATE, PC, XPSR
-from harness.simulator.stops import ACCESS_FAULTS, LIMIT, Reason, Stop
-from harness.simulator.thumb import WFE, WFI, YIELD, Block, Special, is_hint, it_length
+from harness.simulator.run_ends import RunEnds
+from harness.simulator.stops import LIMIT, Reason, Stop
+from harness.simulator.thumb import Block, it_length
 from harness.simulator.violations import Violations
 from harness.simulator.watchpoints import Watch, Watchpoints
-
-_THUMB_STATE = 1 << 24  # a bit of xPSR
 
 
 class Executor:
@@ -58,33 +56,37 @@ class Executor:
         portable: bool = False,
     ) -> None:
         self.bus = bus
-        self._float_enabled = self._float_stalled = False
-        self._special = special
-        self.may_unmask: Callable[[], bool] = lambda: True
-        """Whether an exception is due when PRIMASK and BASEPRI are cleared: see `look_again`."""
-        self._unmasking: set[int] = set()  # addresses of blocks that did not matter so far
         self.emulator = Emulator(kind.model)
         self.registers = self.emulator.registers
         self._state = self.registers.batch(PC, XPSR)
         self._status = 0  # xPSR after the last run
         self.hidden = self.emulator.hidden
-        stop = self.emulator.stop_function
-        self.counter = InstructionCounter(self._inspect_block, stop, portable=portable)
         self.pc = 0
         self._running = False
         self.undefined = kind.undefined
         self._blocks = Blocks(bus, kind.undefined, priority_bits)
+        self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint, self._on_guard)
+        self.inspection = Inspection(
+            self._blocks,
+            self._breakpoints,
+            self.emulator.stop_function,
+            special,
+            self._on_refused,
+            self._fail,
+            portable=portable,
+        )
+        self.counter = self.inspection.counter
+        self._ends = RunEnds(self.emulator, bus, self._blocks, self.counter)
         self._stale = self._has_ram_code = False
         self._failure: BaseException | None = None
         self._stop = LIMIT
-        self._stepping = False
         self.permissions = Permissions(self.emulator, bus.memories, self._on_permissions)
         self._at_it_block = False
-        self._breakpoints = Breakpoints(self.emulator, self._on_breakpoint, self._on_guard)
         self.watchpoints = Watchpoints(
             self.emulator, lambda address: bool(self._it_state(address)), portable=portable
         )
         self._denials = Denials(self.emulator, self.counter, bus, self._it_state, portable=portable)
+        self.inspection.checks = self._denials.checks
         self.violations = Violations(
             self.emulator,
             bus,
@@ -113,11 +115,9 @@ class Executor:
         self.counter.interrupt()
 
     def look_again(self) -> None:
-        """Stop before the next block; `may_unmask` may have changed."""
-        for address in self._unmasking:
-            self.counter.forget_block(address)
-        self._unmasking.clear()
-        self.interrupt()
+        """Stop before the next block; an exception may now be due, or when a mask is cleared."""
+        self.inspection.look_again()
+        self.counter.interrupt()
 
     def run(self, limit: int, ready: Callable[[], bool]) -> Stop:
         """Run from `pc` until the instruction count reaches `limit`, or another reason to stop.
@@ -153,7 +153,8 @@ class Executor:
         return stop
 
     def _set_stepping(self, stepping: bool) -> None:
-        self._stepping = self.violations.stores.alone = self.counter.always_begins = stepping
+        self.inspection.stepping = self.violations.stores.alone = stepping
+        self.counter.always_begins = stepping
 
     def _stepped(self, pc: int, stop: Stop) -> int:
         """Return how many instructions the step from `pc` executed."""
@@ -193,25 +194,6 @@ class Executor:
             stop = self.single_step()
         return stop
 
-    @property
-    def float_allowed(self) -> bool:
-        """Whether FPU instructions run; if not, they are special."""
-        return self._float_enabled and not self._float_stalled
-
-    def allow_float(self, enabled: bool) -> None:
-        """Set whether CPACR allows FPU instructions."""
-        self._set_float(enabled, self._float_stalled)
-
-    def stall_float(self, stalled: bool) -> None:
-        """Set whether the float context refuses FPU instructions."""
-        self._set_float(self._float_enabled, stalled)
-
-    def _set_float(self, enabled: bool, stalled: bool) -> None:
-        before = self.float_allowed
-        self._float_enabled, self._float_stalled = enabled, stalled
-        if before != self.float_allowed:
-            self.counter.forget()
-
     def is_privileged(self) -> bool:
         """Return whether an access to a device is privileged; a debugger's always is."""
         return not self._running or self.violations.is_privileged()
@@ -225,7 +207,7 @@ class Executor:
         if self._denials.trap.switch(unaligned):
             self._stale = True
             self.interrupt()
-            if self._running and not self._stepping:
+            if self._running and not self.inspection.stepping:
                 self.emulator.stop()
 
     def flush(self) -> None:
@@ -251,7 +233,7 @@ class Executor:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        if self.violations.stores.refused and not self._stepping:
+        if self.violations.stores.refused and not self.inspection.stepping:
             return self._repeat()
         return self._denials.stop or self.violations.aborts.stop or self._stop_for(error)
 
@@ -298,34 +280,11 @@ class Executor:
 
     def _stop_for(self, error: int) -> Stop:
         """Return the reason for the stop; `error` is Unicorn's result of the run."""
-        if error == unicorn_const.UC_ERR_OK:
-            if self._stop.reason is not Reason.LIMIT:
-                return self._stop
-            if not self._status & _THUMB_STATE:
-                return Stop(Reason.STATE)  # the stop came before the next instruction's fault
-            return Stop(Reason.SLEEP) if self._ended_with(WFI) else self._stop
-        if error in ACCESS_FAULTS:
-            reason = ACCESS_FAULTS[error]
-            is_fetch = reason is Reason.FETCH
-            return Stop(reason, address=self.pc if is_fetch else self.violations.address)
-        if error == unicorn_const.UC_ERR_INSN_INVALID:
-            if not self._status & _THUMB_STATE:
-                return Stop(Reason.STATE)
-            is_event = self._ended_with(WFE) or self._ended_with(YIELD)
-            return Stop(Reason.EVENT if is_event else Reason.UNDEFINED)
-        raise InfrastructureError(
-            f"the emulator failed at pc {self.pc:#010x}: {self.emulator.error_text(error)}",
-            where="virtual board",
-        )
-
-    def _ended_with(self, hint: int) -> bool:
-        """Return whether the last block ran to its end and ended with `hint`."""
-        start, _ = self.counter.entered
-        block = self._blocks.get(start)
-        if block is None or (self.pc != block.end and not self._stepping):
-            return False
-        found = self.bus.memory(self.pc - 4, 4)
-        return found is not None and is_hint(found[0].value(found[1], 4), hint)
+        if error == unicorn_const.UC_ERR_OK and self._stop is not LIMIT:
+            return self._stop
+        alone = self.inspection.stepping
+        address = self.violations.address
+        return self._ends.stop_for(error, self.pc, self._status, address, alone=alone)
 
     # Callbacks from Unicorn: an exception must not propagate into it
 
@@ -336,35 +295,8 @@ class Executor:
         self._failure = error
         self.counter.interrupt()
 
-    def _inspect_block(self, address: int, size: int) -> tuple[int, bool, bool]:
-        """Return what `InstructionCounter` needs to know about a new block."""
-        block = self._blocks.get(address)
-        if block is None or block.size != size:
-            block = self._blocks.scan(address, size)
-            if block is None:
-                return 0, False, False
-            again = self._breakpoints.guard(block)
-            if self._denials.checks.require(address, size, block.operands, again=again):
-                return block.count, False, True
-        specials = {special for _, special in block.specials}
-        if self.float_allowed:
-            specials.discard(Special.FLOAT)
-        if specials == {Special.UNMASK} and not self.may_unmask():
-            self._unmasking.add(address)
-            specials.clear()
-        if not specials:
-            return block.count, True, False
-        if self._stepping:
-            own = (found for found in block.specials if not found[0])
-            block = replace(block, specials=tuple(own))
-        try:
-            refuses = self._special(block)
-        except Exception as error:
-            self._fail(error)
-            return block.count, False, True
-        if refuses:
-            self._stop = Stop(Reason.SPECIAL)
-        return block.count, False, refuses
+    def _on_refused(self) -> None:
+        self._stop = Stop(Reason.SPECIAL)
 
     def _on_translated(self, _uc: int, block: Any, _previous: Any, _data: int) -> None:
         address = block.contents.address

@@ -15,7 +15,7 @@ class Priority:
         self._mpu = devices.mpu
         self._refuses_faultmask = False
         devices.nvic.masked_from = self._masked_from
-        executor.may_unmask = self.may_unmask
+        executor.inspection.may_unmask = self.may_unmask
 
     def current(self, *, ignore_primask: bool = False) -> int:
         """Return the current execution priority; an exception must have a lower number."""

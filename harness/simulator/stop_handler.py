@@ -98,8 +98,8 @@ class StopHandler:
 
     def _denies_float(self) -> bool:
         """Return whether CPACR or the float context denies the next float instruction."""
-        if self._executor.float_allowed or self._floats.refusal is not None:
-            return not self._executor.float_allowed
+        if self._executor.inspection.float_allowed or self._floats.refusal is not None:
+            return not self._executor.inspection.float_allowed
         access = self._control[scs.CPACR] & scs.CPACR_CP10
         if access == scs.CPACR_PRIVILEGED:
             return not self.exceptions.privileged

@@ -36,14 +36,14 @@ class SysTick:
 
     def read(self, offset: int) -> int:
         """Return a register; reading CSR clears COUNTFLAG."""
-        self.expire()
+        if offset == CVR:
+            return self._current()
         if offset == CSR:
+            self.expire()
             flag, self._flag = self._flag, False
             return self._control | (_COUNTFLAG if flag else 0)
         if offset == RVR:
             return self._reload
-        if offset == CVR:
-            return self._current()
         return _NO_REFERENCE
 
     def write(self, offset: int, value: int) -> None:
@@ -70,9 +70,12 @@ class SysTick:
 
     def expire(self) -> None:
         """If zero was reached, reload and pend the exception."""
-        if not self._control & _ENABLE or not self._reload:
-            return
-        late = self._clock.ticks() - self._zero_at
+        if self._control & _ENABLE and self._reload:
+            self._reach(self._clock.ticks())
+
+    def _reach(self, now: int) -> None:
+        """Do what happened until the tick `now`; the timer runs."""
+        late = now - self._zero_at
         if late < 0:
             return
         period = self._reload + 1
@@ -82,7 +85,10 @@ class SysTick:
             self._pend()
 
     def _current(self) -> int:
+        """Return the counter; do what happened until now."""
         if not self._control & _ENABLE or not self._reload:
             return self._value
-        remaining = max(self._zero_at - self._clock.ticks(), 0)
+        now = self._clock.ticks()
+        self._reach(now)
+        remaining = self._zero_at - now
         return remaining if remaining <= self._reload else 0  # it reloads with the next tick
