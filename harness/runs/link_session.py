@@ -105,7 +105,7 @@ class Session:
         try:
             self.welcome = self.link.hello(image.build_id)
         except InfrastructureError as error:
-            raise with_diagnosis(error, board) from error
+            raise with_diagnosis(error, board, log=self.link.log) from error
 
     def infer(self, data: bytes, which: str = "") -> Result:
         """Run the model on `data`, the bytes of its inputs; messages say `which` vector it is."""
@@ -239,7 +239,7 @@ class Session:
         if self.memory_is_optional and self.link.via == "debug" and of_memory:
             where = ": ".join(filter(None, [error.where, which]))
             return MemoryUnusableError(error.what, where=where, remedy=error.remedy)
-        return with_diagnosis(error, self._board, which)
+        return with_diagnosis(error, self._board, which, self.link.log)
 
     def _is_spoilt(self, result: Result, index: int) -> bool:
         """Return whether an inference of a batch is repeated: disturbed by bytes, or miscounted.

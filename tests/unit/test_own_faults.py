@@ -64,6 +64,7 @@ def test_a_handler_that_does_not_return_is_told_before_the_answer_is_overdue(
     assert "-> correct what caused the fault" in text
     assert "did not end within" not in text
     assert "does not come back" not in text  # it is no hang, which a reset could end
+    assert "\nthe device's log ends with:\n    own firmware\n" in text
 
 
 @needs_qemu
