@@ -34,7 +34,8 @@ _MAX_PARTS = 16  # of .ARM.attributes; compilers write one
 _START = 64  # bytes that show the kind of a file
 _DWARF_5 = 5  # counts files from 0; earlier versions count from 1
 _IN_RAM = "image_in_ram"  # symbol that firmware/CMakeLists.txt defines
-_VECTOR_TABLE = "vector_table"  # symbol of firmware/ports/cortexm/sections.ld
+# Symbols of firmware/ports/cortexm/sections.ld, and of Zephyr, behind the header of MCUboot.
+_VECTOR_TABLES = ("vector_table", "_vector_table")
 _THUMB = ~1  # clears bit 0 of a code address, which marks Thumb code
 
 
@@ -97,9 +98,10 @@ class Elf:
         A symbol may name it; otherwise the program begins with it. A program for a bootloader
         lies higher than `memory.origin`.
         """
-        found = self.symbols(_VECTOR_TABLE)
-        if found and found[0] in memory:
-            return found[0]
+        for name in _VECTOR_TABLES:
+            found = self.symbols(name)
+            if found and found[0] in memory:
+                return found[0]
         loaded = (segment.address for segment in self.segments())
         return min((at for at in loaded if at in memory), default=memory.origin)
 

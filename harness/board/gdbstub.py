@@ -27,18 +27,23 @@ _REGISTERS = struct.Struct("<16I 100x I")
 _TOKEN = re.compile(rb"[^+$-]*([+-]|\$[^#]*#..)", re.DOTALL)
 _PC = 15
 _STOP_REPLIES = (b"T", b"S")  # the first letter of a stop reply
+_AT_ACCESS = b"watch:"  # in the stop reply of a watchpoint
 
 
 class Gdbstub:
     """The gdbstub at the other end of `channel`; each request halts the machine briefly.
 
-    If the machine does not run yet (`runs` is False), the first request starts it.
+    If the machine does not run yet (`runs` is False), the first request starts it. `accessed_at` is
+    the PC of the access that `watch` has caught, `watches` whether it was called.
     """
 
     def __init__(self, channel: Channel, *, runs: bool = True) -> None:
         self._runs = runs
         self._channel = channel
         self._line: Channel | None = None
+        self.watches = False
+        self.accessed_at: int | None = None
+        self._watched: int | None = None
         self._received = b""
 
     @contextmanager
@@ -111,6 +116,13 @@ class Gdbstub:
         self._acknowledgement()
         self._packet("to a request")
 
+    def watch(self, address: int) -> None:
+        """Stop the machine at the next access to `address`; the next request lets it go on."""
+        (reply,) = self._halted(b"Z4,%x,1" % address)
+        if reply != b"OK":
+            raise self._error("refused a watchpoint")
+        self.watches, self._watched = True, address
+
     def first_access(self, address: int, patience: float) -> int:
         """Start a machine that does not run yet, and return the PC of its first access there.
 
@@ -125,9 +137,7 @@ class Gdbstub:
         self._packet("to a watchpoint", patience)
         self._channel.write(_ACKNOWLEDGED + encode(b"g") + _ACKNOWLEDGED, _DEADLINE)
         self._acknowledgement()
-        reply = self._packet("to a request")
-        pc: int = _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))[_PC]
-        return pc
+        return self._pc(self._packet("to a request"))
 
     def _halted(self, *requests: bytes) -> list[bytes]:
         """Halt the machine, make `requests`, and let it go; return the replies.
@@ -136,20 +146,35 @@ class Gdbstub:
         to wait for each of them takes longer than the rest.
         """
         stop = _STOP + _ACKNOWLEDGED if self._runs else b""
+        watched = self._watched
+        if watched is not None:
+            requests = (b"g", *requests)
         packets = [encode(request) + _ACKNOWLEDGED for request in requests]
         self._channel.write(b"".join([stop, *packets, encode(b"c")]), _DEADLINE)
+        is_access = False
         if self._runs:
             # A machine that was already halted ignores the byte; its earlier stop report is read.
             reply = self._packet("to a stop")
             if not reply.startswith(_STOP_REPLIES):
                 raise self._error(f"answered a stop with {_shown(reply)}")
+            is_access = _AT_ACCESS in reply
         self._runs = True
         replies = []
         for _ in requests:
             self._acknowledgement()
             replies.append(self._packet("to a request"))
         self._acknowledgement()
+        if watched is not None:
+            registers, *replies = replies
+            if is_access:
+                self.accessed_at, self._watched = self._pc(registers), None
+                self._halted(b"z4,%x,1" % watched)  # with -icount, it would stop there for ever
         return replies
+
+    def _pc(self, reply: bytes) -> int:
+        """Return the PC in the reply to `g`."""
+        pc: int = _REGISTERS.unpack(self._read_reply(reply, _REGISTERS.size))[_PC]
+        return pc
 
     def _read_reply(self, reply: bytes, count: int) -> bytes:
         """Return the `count` bytes in the reply to a read."""

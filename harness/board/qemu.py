@@ -3,18 +3,19 @@
 import re
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from harness.board.active_fault import HandlerWatch
 from harness.board.board import Diagnosis, log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
 from harness.board.halted import remedy_of, whereabouts
-from harness.board.qemu_log import OPTIONS, QemuLog, Refused
+from harness.board.qemu_command import qemu_command
+from harness.board.qemu_log import QemuLog, Refused, access_error
 from harness.board.ways_back import WayBack
-from harness.elf import Elf
-from harness.errors import InfrastructureError, InputError
+from harness.errors import InfrastructureError
 from harness.image.build import Image
 from harness.image.stack_paint import paint
 from harness.link.carrier import Carrier
@@ -34,7 +35,16 @@ _LOG_LINES = 10
 _NO_REGISTER = re.compile(r"^NVIC: Bad (?:read|write) offset 0xd(?:fc|24)\n", re.MULTILINE)
 """QEMU has no DEMCR; start-up code that switches the cycle counter on is right all the same. Its
 Cortex-M0 has no SHCSR, where the harness looks."""
-_WITHOUT_SECURITY = ("cortex-m3", "cortex-m4", "cortex-m4f", "cortex-m7")  # Armv7-M, with a VTOR
+
+
+def _read(gdbstub: Gdbstub, address: int, size: int) -> bytes:
+    """Return `size` bytes at `address`; empty if QEMU has nothing there."""
+    try:
+        return gdbstub.read(address, size)
+    except LineClosedError:
+        raise
+    except InfrastructureError:
+        return b""
 
 
 class QemuBoard:
@@ -110,7 +120,7 @@ class QemuBoard:
         The same if it stays in the handler of a fault. When QEMU ends, its socket closes, which the
         channel reports at once.
         """
-        self._check_accesses()
+        self._check_start_up()
         gdbstub, line = self._gdbstub, self._line
         if gdbstub is None or line is None:
             return
@@ -122,19 +132,30 @@ class QemuBoard:
             f"the core stays {location}", where=self._target.name, remedy=remedy_of(location)
         )
 
-    def _check_accesses(self) -> None:
-        if self._accesses is None or self._qemu.unmapped == "ignore":
-            return
-        access = self._accesses.refused()
+    def _check_start_up(self) -> None:
+        """Raise `DeviceFaultError` for an access to nothing, unless it was in an inference."""
+        access = self._refused()
+        if access is not None and not self._started().watches:
+            raise access_error(access, self._target.name, self._by(access))
+
+    def _check_inference(self) -> None:
+        """The same after an inference: if it is repeated, the error names the code."""
+        access, gdbstub = self._refused(), self._started()
         if access is None:
             return
-        raise DeviceFaultError(
-            f"{access}, where the machine has neither memory nor a peripheral{self._by(access)}: a "
-            "chip takes a fault there, this machine of QEMU may not",
-            where=self._target.name,
-            remedy="correct the firmware. If it looks for memory or peripherals in this way, allow "
-            'such accesses in the target file: board.unmapped = "ignore"',
-        )
+        if not gdbstub.watches:
+            gdbstub.watch(access.address)
+            error = access_error(access, self._target.name, "")
+            error.again = True
+            raise error
+        pc, image = gdbstub.accessed_at, self._image
+        known = f", by {image.elf.locate(pc)}" if image and pc is not None else ""
+        raise access_error(access, self._target.name, known or self._by(access))
+
+    def _refused(self) -> Refused | None:
+        if self._accesses is None or self._qemu.unmapped == "ignore":
+            return None
+        return self._accesses.refused()
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`, through the gdbstub."""
@@ -147,7 +168,7 @@ class QemuBoard:
     def bracket(self, count: int = 1) -> None:
         """Check the last inferences, and return None: QEMU does not report a count."""
         del count
-        self._check_accesses()
+        self._check_inference()
 
     def diagnosis(self) -> Diagnosis:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
@@ -188,9 +209,10 @@ class QemuBoard:
         """Return where the core is, and the fault if it handles one."""
         if self._image is None:
             raise not_started(self._target)
-        *_, msp, lr, pc, xpsr = gdbstub.registers()  # in a handler, r13 is MSP
-        registers = {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
-        return whereabouts(registers, gdbstub.read, self._image.elf.locate)
+        *low, msp, lr, pc, xpsr = gdbstub.registers()  # in a handler, r13 is MSP
+        registers = {f"r{number}": value for number, value in enumerate(low)}
+        registers |= {"msp": msp, "lr": lr, "pc": pc, "xpsr": xpsr}
+        return whereabouts(registers, partial(_read, gdbstub), self._image.elf)
 
     def _by(self, access: Refused) -> str:
         """Return which code made `access`: it comes again when the image starts again.
@@ -223,7 +245,9 @@ class QemuBoard:
                 self._connections[name], other = socket.socketpair()
                 theirs[name] = handed_over.enter_context(other).fileno()
             with log_file.open("wb") as log:
-                command = self._command(image, theirs)
+                command = qemu_command(
+                    self._executable, self._target, self._qemu, image.elf, theirs
+                )
                 self._process = OwnedProcess(command, log, descriptors=[*theirs.values()])
                 self._activity = ProcessTree(self._process.pid).activity
 
@@ -251,43 +275,6 @@ class QemuBoard:
             name=f"{self._target.name} ({peer})",
             activity=self._activity,
         )
-
-    def _command(self, image: Image, descriptors: Mapping[str, int]) -> list[str]:
-        lines = [
-            option
-            for name, descriptor in descriptors.items()
-            for option in (
-                *("-chardev", f"socket,id={name},fd={descriptor}"),
-                *(f"-{name}", f"chardev:{name}"),
-            )
-        ]
-        return [
-            self._executable,
-            *("-M", self._qemu.machine),
-            *("-kernel", str(image.elf.path)),
-            *self._vectors(image.elf),
-            *("-icount", f"shift={self._qemu.icount_shift}"),
-            *lines,
-            *OPTIONS,
-            "-S",  # stay halted until the gdbstub starts it
-            *("-display", "none"),
-            *("-monitor", "none"),
-        ]
-
-    def _vectors(self, elf: Elf) -> list[str]:
-        """Return the options that start a program for a bootloader, which QEMU does not have."""
-        vectors = elf.vector_table(self._target.memory.flash)
-        if vectors == self._target.memory.flash.origin:
-            return []
-        core = self._target.mcu.core
-        if core not in _WITHOUT_SECURITY:
-            raise InputError(
-                f"the program begins at {vectors:#010x}, and QEMU starts a {core} only where its "
-                f"flash begins, at {self._target.memory.flash.origin:#010x}",
-                where=str(elf.path),
-                remedy="link it without a bootloader, or run it on another target",
-            )
-        return ["-global", f"armv7m.init-nsvtor={vectors:#x}"]
 
     def _check_start(self) -> None:
         """Raise an error with the exit code if QEMU has ended."""

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.link.device_errors import DeviceFaultError
+
 OPTIONS = ("-d", "guest_errors")
 """What makes QEMU write such accesses into its log; it costs nothing while there are none."""
 
@@ -44,3 +46,14 @@ class QemuLog:
         if match is None:
             return None
         return Refused(match["kind"].lower(), int(match["size"]), int(match["address"], 16))
+
+
+def access_error(access: Refused, where: str, by: str) -> DeviceFaultError:
+    """Return the error of the board `where` for an access; `by` is ", by" and a place, or ""."""
+    return DeviceFaultError(
+        f"{access}, where the machine has neither memory nor a peripheral{by}: a chip takes a "
+        "fault there, this machine of QEMU may not",
+        where=where,
+        remedy="correct the firmware. If it looks for memory or peripherals in this way, allow "
+        'such accesses in the target file: board.unmapped = "ignore"',
+    )

@@ -61,8 +61,8 @@ def _print_commands(folder: Path, project: Project) -> None:
     build = project.build.replace("DIR", shlex.quote(str(folder)))
     print("Then type (docs/firmware.md):\n")
     print(f"  {build or '# build it as always'}")
-    print("  harness models add NETWORK.tflite  # writes the model folder, unless you have it")
-    print("  harness list targets               # TARGET is your board, or virtual-stm32")
+    print("  harness models add NETWORK.tflite --inputs X --labels Y  # or --random 100")
+    print("  harness list targets   # TARGET is your board, or virtual-stm32")
     print(f"  harness run --target=TARGET --model=MODEL {image}")
 
 

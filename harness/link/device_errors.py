@@ -22,6 +22,8 @@ class FirmwareError(InfrastructureError):
 class DeviceFaultError(FirmwareError):
     """The device's core took a fault."""
 
+    again: bool = False
+    """Whether the board can say more if the inference, or the batch, is repeated."""
     inference: int | None = None
     """The inference of a batch, from 0; None if the board does not know it."""
 

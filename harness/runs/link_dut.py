@@ -32,7 +32,7 @@ from harness.runs.session_start import open_session
 
 Array = npt.NDArray[Any]
 
-_STACK_UNKNOWN = "the firmware does not report it, and RAM was not painted or no paint is left"
+_STACK_UNKNOWN = "the firmware does not report it, and "
 
 
 class LinkDut(BoardUnderTest):
@@ -180,7 +180,7 @@ class LinkDut(BoardUnderTest):
             all_outputs=self._outputs(results),
             ticks=np.array(ticks, dtype=np.int64),
             stack=stack,
-            stack_unavailable="" if stack else _STACK_UNKNOWN,
+            stack_unavailable="" if stack else self._why_no_stack(),
             memory=memory,
             retries=link.retries - retries,
             log=(*link.log, *self.board.swo_lines()),
@@ -193,6 +193,16 @@ class LinkDut(BoardUnderTest):
             unmapped=session.bracket.tolerated if session.bracket else "",
             metered=meter.result(spans, self.target, self.welcome, ticks, hz) if meter else None,
             clock=self._clock,
+        )
+
+    def _why_no_stack(self) -> str:
+        """Return why the stack of prebuilt firmware is not known: docs/firmware.md, Stack."""
+        if self.image.stack is not None:
+            return f"{_STACK_UNKNOWN}no paint is left"
+        ram = self.target.memory.ram
+        return (
+            f"{_STACK_UNKNOWN}the stack pointer does not begin in the target's memory.ram, "
+            f"{ram.origin:#010x} to {ram.end:#010x}"
         )
 
     def _measured_hz(self, link: LinkClient) -> float | None:

@@ -1,8 +1,9 @@
 """A session: an image that runs on a board and is connected over the link."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from harness.board.board import Board, Bracket
 from harness.board.counted_target import as_counted
@@ -14,6 +15,7 @@ from harness.link.device_errors import (
     MalformedMessageError,
     WrongInputError,
 )
+from harness.link.host_clock import Span
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
 from harness.link.protocol import InputVia
@@ -27,6 +29,8 @@ from harness.measure.counter import (
 from harness.measure.instructions import instructions
 from harness.runs.diagnosis import with_diagnosis
 from harness.target.target_file import Target
+
+T = TypeVar("T")
 
 # Symbols of firmware/ports/cortexm/sections.ld, and one that only firmware with batches has.
 _QUEUE = ("queue_start", "queue_end", "batch_done", "batch_take")
@@ -55,6 +59,16 @@ class _Memory:
         except InfrastructureError:
             self.failed = True
             raise
+
+
+def _repeated(work: Callable[[], T]) -> T:
+    """Return what `work` returns; it is done once more if its error then says more."""
+    try:
+        return work()
+    except DeviceFaultError as error:
+        if error.again:
+            work()
+        raise
 
 
 class MemoryUnusableError(InfrastructureError):
@@ -91,16 +105,20 @@ class Session:
         try:
             self.welcome = self.link.hello(image.build_id)
         except InfrastructureError as error:
-            raise with_diagnosis(error, board) from error
+            raise with_diagnosis(error, board, log=self.link.log) from error
 
     def infer(self, data: bytes, which: str = "") -> Result:
         """Run the model on `data`, the bytes of its inputs; messages say `which` vector it is."""
-        try:
+
+        def work() -> Result:
             result = self.link.infer(data)
             self.bracket = self._board.bracket()
+            return result
+
+        try:
+            return _repeated(work)
         except InfrastructureError as error:
             raise self._explained(error, which) from error
-        return result
 
     def begin_recording(self, which: str = "") -> None:
         """Set the model's state, if it has one, to its initial value."""
@@ -140,7 +158,9 @@ class Session:
         """The same for several inputs at once, through `queue`; they are those of `vectors`."""
         waited, begin, count = self.link.waited, queue.done_address, len(inputs)
         reached = f"vector {vectors[0]}"
-        try:
+
+        def work() -> tuple[Span, list[Result], Bracket | None]:
+            nonlocal reached
             # With the count before the queue: it may still be that of the batch before.
             nothing_done = bytes(queue.memory.start - begin)
             self._memory.write(begin, nothing_done + queue.inputs(inputs, self.welcome))
@@ -148,7 +168,11 @@ class Session:
             span = self.link.run_batch(count)
             size = queue.result_bytes(count, self.welcome)
             results = queue.results(self._memory.read(queue.memory.start, size), self.welcome)
-            self.bracket = bracket = self._board.bracket(count)
+            return span, results, self._board.bracket(count)
+
+        try:
+            span, results, bracket = _repeated(work)
+            self.bracket = bracket
         except InfrastructureError as error:
             if isinstance(error, DeviceFaultError) and error.inference is not None:
                 reached = f"vector {vectors[error.inference]}"
@@ -215,7 +239,7 @@ class Session:
         if self.memory_is_optional and self.link.via == "debug" and of_memory:
             where = ": ".join(filter(None, [error.where, which]))
             return MemoryUnusableError(error.what, where=where, remedy=error.remedy)
-        return with_diagnosis(error, self._board, which)
+        return with_diagnosis(error, self._board, which, self.link.log)
 
     def _is_spoilt(self, result: Result, index: int) -> bool:
         """Return whether an inference of a batch is repeated: disturbed by bytes, or miscounted.

@@ -133,6 +133,7 @@ class CoreDevices:
         """Reset all but the debug units, which keep their values but for the monitor's (C1.4)."""
         self.nvic.reset()
         self.systick.reset()
+        self._executor.permissions.reset()
         if self.mpu is not None:
             self.mpu.reset()
         self.floats.reset()

@@ -79,10 +79,10 @@ class Executor:
         self.counter = self.inspection.counter
         self._ends = RunEnds(self.emulator, bus, self._blocks, self.counter)
         self._waits = WaitingLoops(bus, self._blocks, self.counter, self.registers)
-        self._stale = False
+        self._stale = self._has_ram_code = False
         self._failure: BaseException | None = None
         self._stop = LIMIT
-        self.permissions = Permissions(self.emulator, self.interrupt)
+        self.permissions = Permissions(self.emulator, bus.memories, self._on_permissions)
         self._at_it_block = False
         self.watchpoints = Watchpoints(
             self.emulator, lambda address: bool(self._it_state(address)), portable=portable
@@ -223,7 +223,7 @@ class Executor:
         self.counter.forget()
         self._blocks.clear()
         self._denials.checks.clear()
-        self._stale = False
+        self._stale = self._has_ram_code = False
 
     # Running
 
@@ -234,8 +234,7 @@ class Executor:
         self._denials.stop = self.violations.aborts.stop = None
         self._at_it_block = False
         error = self._emulate(count)
-        while self._denials.checks.stale:
-            self._denials.checks.retranslate()
+        while self._tries_again():
             error = self._emulate(count)
         self._breakpoints.passed = None
         if self._failure is not None:
@@ -244,6 +243,16 @@ class Executor:
         if self.violations.stores.refused and not self.inspection.stepping:
             return self._repeat()
         return self._denials.stop or self.violations.aborts.stop or self._stop_for(error)
+
+    def _tries_again(self) -> bool:
+        """Return whether only the emulator needed the stop, and is ready now."""
+        if self._stop.reason is Reason.DENIED_FETCH and self.permissions.open():
+            self._stop = LIMIT
+            return True
+        if self._denials.checks.stale:
+            self._denials.checks.retranslate()
+            return True
+        return False
 
     def _repeat(self) -> Stop:
         """Execute the instruction at `pc` alone: flash does not keep all that it stores."""
@@ -301,6 +310,13 @@ class Executor:
         address = block.contents.address
         self._blocks.forget(address)
         self.counter.forget_block(address)
+        found = self.bus.memory(address, 1)
+        self._has_ram_code |= found is not None and not found[0].flash
+
+    def _on_permissions(self) -> None:
+        """Stop; discard code in RAM: Unicorn does not see stores where execution is forbidden."""
+        self._stale |= self._has_ram_code
+        self.interrupt()
 
     def _on_exception(self, _uc: int, number: int, _data: int) -> None:
         self._stop = self.permissions.stop_for(number) or Stop(Reason.EXCEPTION, number)

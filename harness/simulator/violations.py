@@ -4,7 +4,7 @@ Unicorn updates the program counter before it calls these hooks. Inside an IT bl
 IT state set, as for all hooks on accesses (see it_repair.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from unicorn import unicorn_const
 
@@ -59,10 +59,13 @@ class Violations:
         self._bus = bus
         self._written = written
         self._failed = failed
-        add = emulator.add_hook
-        add(unicorn_const.UC_HOOK_MEM_UNMAPPED, AccessHook(self._on_unmapped))
-        add(unicorn_const.UC_HOOK_MEM_READ_PROT, AccessHook(self._on_read))
-        add(unicorn_const.UC_HOOK_MEM_WRITE_PROT, AccessHook(self._on_write))
+        for kind, callback in (
+            (unicorn_const.UC_HOOK_MEM_UNMAPPED, self._on_unmapped),
+            (unicorn_const.UC_HOOK_MEM_READ_PROT, self._on_read),
+            (unicorn_const.UC_HOOK_MEM_WRITE_PROT, self._on_write),
+        ):
+            for outside in _outside_ram(bus.memories):
+                emulator.add_hook(kind, AccessHook(callback), outside.start, outside.stop - 1)
 
     def leave(self) -> None:
         """Note the end of an access to an exact device."""
@@ -146,3 +149,13 @@ class Violations:
         self.in_it_block = bool(status & IT_STATE)
         if self.in_it_block:
             self._registers.write(XPSR, status & ~IT_STATE)
+
+
+def _outside_ram(memories: Sequence[Memory]) -> Iterator[range]:
+    """Yield the ranges of addresses without RAM: a hook makes every store to its range slow."""
+    start = 0
+    for base, size in sorted((b, m.size) for m in memories if not m.flash for b in m.bases):
+        if start < base:
+            yield range(start, base)
+        start = base + size
+    yield range(start, 1 << 32)

@@ -127,6 +127,7 @@ def test_a_model_that_could_not_be_set_up_is_not_run(repository: Repository) -> 
     [
         ("poll()", "pol()", "error: 'class TinyMLHarnessClass' has no member named 'pol'"),
         ('"model.h"', "<Arduino_APDS9960.h>", "arduino-cli lib search Arduino_APDS9960.h"),
+        ("void loop() {", "void move();\n\nvoid loop() {\n    move();", "reference to `move()'"),
     ],
 )
 def test_a_sketch_that_does_not_compile_is_explained(

@@ -525,6 +525,7 @@ def test_a_firmware_for_another_model_is_refused(repository: Repository) -> None
     code, text = repository.run()
     assert code == ExitCode.INFRASTRUCTURE
     assert "the device's input and output have 4 and 4 bytes, the model's 8 and 4" in text
+    assert "\n  -> --model names the model of this firmware. In your own, .input_size and" in text
     assert repository.records() == []
 
 

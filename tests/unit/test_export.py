@@ -524,6 +524,7 @@ def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -
             f"timing.{kind} = (int)",
         )
     edit(types.with_name("ei_run_classifier.h"), "ei_read_timer_us", "ei_read_timer_ms")
+    edit(types.with_name("ei_run_classifier.h"), "run_classifier_init", "of_no_sdk_of_2020")
     edit(
         types,
         "    float anomaly;",

@@ -231,6 +231,17 @@ def test_each_build_system_is_found(
         assert wanted[2] in {None, printed}
 
 
+def test_the_environment_that_platformio_builds_is_the_one_that_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "[platformio]\ndefault_envs = f429\n\n[env:esp]\n\n[env:f429]\n"
+    (tmp_path / "platformio.ini").write_text(text)
+    assert main(["link", "add", str(tmp_path)]) == ExitCode.PASSED
+    printed = capsys.readouterr().out
+    assert "platformio.ini, in [env:f429];" in printed
+    assert f"--elf={tmp_path}/.pio/build/f429/firmware.elf" in printed
+
+
 def test_two_build_systems_both_get_their_lines(added: Added, tmp_path: Path) -> None:
     for file in ("Makefile", ".cproject"):
         (tmp_path / file).write_text("SRCS = main.c\n")

@@ -270,6 +270,45 @@ class TestFlash:
         assert chip.read(0x5000) == 0xFFFF_FFFF
 
 
+class TestEcb:
+    """The examples are those of FIPS 197, appendices B and C.1."""
+
+    @pytest.mark.parametrize(
+        ("key", "block", "encrypted"),
+        [
+            (
+                "2b7e151628aed2a6abf7158809cf4f3c",
+                "3243f6a8885a308d313198a2e0370734",
+                "3925841d02dc09fbdc118597196a0b32",
+            ),
+            (
+                "000102030405060708090a0b0c0d0e0f",
+                "00112233445566778899aabbccddeeff",
+                "69c4e0d86a7b0430d8cdb78070b4c55a",
+            ),
+        ],
+    )
+    def test_a_block(self, chip: Registers, key: str, block: str, encrypted: str) -> None:
+        words = [
+            int.from_bytes(bytes.fromhex(key + block)[at : at + 4], "little")
+            for at in range(0, 32, 4)
+        ]
+        for at, word in enumerate(words):
+            chip.write(RAM + 4 * at, word)
+        chip.write(ECB + 0x504, RAM)
+        chip.write(ECB + 0x304, 1)
+        chip.write(ECB)
+        assert chip.flags(ECB, 0x100, 0x104) == (1, 0)
+        assert chip.pending(14)
+        result = b"".join(chip.read(RAM + 32 + 4 * at).to_bytes(4, "little") for at in range(4))
+        assert result.hex() == encrypted
+
+    def test_data_outside_the_ram(self, chip: Registers) -> None:
+        chip.write(ECB + 0x504, 0x1000)
+        chip.write(ECB)
+        assert chip.flags(ECB, 0x100, 0x104) == (0, 1)
+
+
 class TestIdlePeripherals:
     def test_pwm_ends_at_once(self, chip: Registers) -> None:
         chip.write(PWM0 + 0x008)
@@ -280,10 +319,6 @@ class TestIdlePeripherals:
     def test_qspi_gets_ready(self, chip: Registers) -> None:
         chip.write(QSPI)
         assert chip.flags(QSPI, 0x100, 0x604) == (1, 1 << 3)
-
-    def test_encryption_fails_rather_than_to_lie(self, chip: Registers) -> None:
-        chip.write(ECB)
-        assert chip.flags(ECB, 0x100, 0x104) == (0, 1)
 
     def test_radio(self, chip: Registers) -> None:
         chip.write(RADIO + 0x200, 0b11)  # READY_START, END_DISABLE
@@ -306,3 +341,9 @@ def test_what_libraries_read_from_ficr(chip: Registers) -> None:
     assert (chip.read(0x1000_0130), chip.read(0x1000_0134)) == (8, 2)
     assert chip.read(0x1000_00A4) == chip.read(0x1000_0060)  # DEVICEADDR
     assert chip.read(0x1000_0404) == 0x320
+
+
+def test_libraries_read_the_identification_of_the_chip(chip: Registers) -> None:
+    """The PWM library of the nRF5 SDK asks for the revision, before it does anything else."""
+    assert chip.read(0xF000_0FE0) == 0x08
+    assert chip.read(0xF000_0FE8) & 0xF == 0xC

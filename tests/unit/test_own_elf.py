@@ -203,12 +203,22 @@ def test_without_its_bootloader_a_board_does_not_start_an_application(
     build: Callable[..., Path], repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As hardware is, which has no other way to start it."""
-    monkeypatch.setattr("harness.board.pyocd.told_identity.is_of_virtual_board", lambda _: False)
+    for module in ("told_identity", "bootloader"):
+        monkeypatch.setattr(f"harness.board.pyocd.{module}.is_of_virtual_board", lambda _: False)
     whole = LinkClient.hello
     monkeypatch.setattr(LinkClient, "hello", lambda link, build_id: whole(link, build_id, 1.0))
     code, text = run(repository, build("-DNO_CCM", script=APP))
     assert code == ExitCode.INFRASTRUCTURE
     assert "begins at 0x08010000: is there a bootloader at 0x08000000, and does it start" in text
+
+
+def test_an_application_that_resets_a_simulated_chip_needs_its_boot_address(
+    build: Callable[..., Path], repository: Repository
+) -> None:
+    code, text = run(repository, build("-DNO_CCM", "-DRESETS", script=APP))
+    assert code == ExitCode.INFRASTRUCTURE
+    assert "begins at 0x08010000, but after a reset the simulated chip starts at 0x08000000" in text
+    assert "board.boot = 0x08010000 in its target file, or --boot=0x08010000" in text
 
 
 @needs_qemu
@@ -237,7 +247,7 @@ def test_a_stack_in_another_memory_is_not_known(
     elf = build(script=("ORIGIN(RAM) + LENGTH(RAM)", "ORIGIN(CCMRAM) + LENGTH(CCMRAM)"))
     record = record_of(repository, elf)
     assert "stack" not in record.numbers
-    assert "RAM was not painted" in record.stack_unavailable
+    assert "begin in the target's memory.ram, 0x20000000 to 0x20020000" in record.stack_unavailable
 
 
 def test_the_stack_of_an_rtos_is_a_variable(build: Callable[..., Path], target: Target) -> None:

@@ -2,13 +2,15 @@
 
 import re
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from harness.board import active_fault
+from harness.board import active_fault, exception_frame
 from harness.board.active_fault import Read
+from harness.elf import Elf
 from harness.errors import ExitCode
 from harness.link import exchange
 from tests.support.own_firmware import OwnFirmware
@@ -38,24 +40,31 @@ def run(repository: Repository, elf: Path, target: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("handler", [LOOP, PRINT])
+@pytest.mark.parametrize(
+    "handler",
+    [
+        (LOOP,),
+        (LOOP, "-O0"),  # it saves a register before it loops
+        (PRINT,),
+    ],
+)
 def test_a_handler_that_does_not_return_is_told_before_the_answer_is_overdue(
     target: str,
-    handler: str,
+    handler: tuple[str, ...],
     build: Callable[..., Path],
     repository: Repository,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(exchange, "_WATCH_PERIOD", 0.1)
-    code, text = run(repository, build("-DNO_CCM", handler), target)
+    code, text = run(repository, build("-DNO_CCM", *handler), target)
     assert code == ExitCode.INFRASTRUCTURE
     assert "vector 1: the core stays at " in text
     assert "in the handler of a UsageFault: UNDEFINSTR" in text
-    if handler == LOOP:
-        assert re.search(r"pc model main\.c:\d+ \(0x0800", text)
+    assert re.search(r"pc model main\.c:\d+ \(0x0800\w+\), called from run main\.c", text)
     assert "-> correct what caused the fault" in text
     assert "did not end within" not in text
     assert "does not come back" not in text  # it is no hang, which a reset could end
+    assert "\nthe device's log ends with:\n    own firmware\n" in text
 
 
 @needs_qemu
@@ -114,3 +123,18 @@ def registers(**values: int) -> Read:
 )
 def test_the_registers_tell_the_fault(icsr: int, shcsr: int, name: str) -> None:
     assert active_fault.active_fault(registers(icsr=icsr, shcsr=shcsr)) == name
+
+
+def test_a_handler_that_an_interrupt_has_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frame of the interrupt comes first; its xPSR has the number of the fault."""
+    monkeypatch.setattr(exception_frame, "_described", lambda _: [])
+    begin, fault, handler, thread = 0x2000_1000, 0x0800_0200, 0x0800_0300, 0x0100_0000
+    of_interrupt = [*range(5), 0xFFFF_FFF9, handler, thread | 6 | 1 << 9]  # padded
+    of_fault = [*range(5), 0x0800_0101, fault, thread]
+    stack = struct.pack("<17I", *of_interrupt, 0, *of_fault)
+    registers = {f"r{number}": 0 for number in range(13)}
+    registers |= {"msp": begin, "lr": 0xFFFF_FFF1, "pc": 0x0800_0400, "xpsr": thread | 15}
+    found = exception_frame.fault_frame(
+        registers, lambda at, size: stack[at - begin :][:size], Elf(Path())
+    )
+    assert found == (begin + 36, 0xFFFF_FFF9, tuple(of_fault))

@@ -121,6 +121,15 @@ def test_the_link_may_be_a_task(build: Build, repository: Repository, target: Ta
     assert turns > 1000
 
 
+def test_the_vectors_may_lie_behind_a_header(
+    build: Build, repository: Repository, target: Target
+) -> None:
+    """As with Zephyr and MCUboot, whose header imgtool writes into space that the linker leaves."""
+    vectors = "KEEP(*(.isr_vector))"
+    elf = build(script=(vectors, f". += 0x200; _vector_table = .; {vectors}"))
+    run(repository, target, elf)
+
+
 def test_a_clock_that_the_firmware_sets_is_measured(
     build: Build, repository: Repository, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

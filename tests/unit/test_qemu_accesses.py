@@ -1,5 +1,6 @@
 """QEMU: a run whose image reads or writes where the machine has nothing is a failed run."""
 
+import re
 import shutil
 import subprocess
 import time
@@ -14,12 +15,14 @@ import pytest
 from harness.board.qemu import QemuBoard
 from harness.board.qemu_log import QemuLog
 from harness.elf import Elf
+from harness.errors import ExitCode
 from harness.image.build import Image
 from harness.link.device_errors import DeviceFaultError
 from harness.support.bundled_files import bundled
 from harness.target.find_target import find_target
 from harness.target.target_file import Qemu
 from tests.support.assembly_bench import cross_compiler
+from tests.support.repository import BEHAVE, READ_UNMAPPED, Repository
 
 # A machine that goes on after such an access, as boards of that time do in QEMU.
 MACHINE = "lm3s6965evb"
@@ -121,3 +124,16 @@ def test_what_qemu_itself_reads_at_its_start_does_not_count(tmp_path: Path) -> N
         file.write("Timer with period zero, disabling\n")
         file.write("Invalid write at addr 0x3000ABCD, size 1, region '(null)', reason: rejected\n")
     assert read.refused() == ("write", 1, 0x3000_ABCD)
+
+
+@pytest.mark.parametrize("way", ["debug", "serial"])
+def test_an_access_in_an_inference_says_who_made_it(way: str, repository: Repository) -> None:
+    """The inference is repeated, with a watchpoint; "debug" runs a batch."""
+    if shutil.which("qemu-system-arm") is None:
+        pytest.skip("qemu-system-arm is not on PATH")
+    repository.answers(BEHAVE, READ_UNMAPPED)
+    target = ("--target", f"qemu:{MACHINE}", f"--input-via={way}")
+    code, text = repository.run("misbehaving", *target)
+    assert code == ExitCode.INFRASTRUCTURE
+    assert "a read of 4 bytes at 0x" in text
+    assert re.search(r", by read_unmapped model\.c:\d+ \(0x", text)

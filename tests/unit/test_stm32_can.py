@@ -62,6 +62,14 @@ def test_it_sleeps_after_reset(stand: Stand) -> None:
     assert stand.can.read(MSR) & 3 == 2
 
 
+def test_initialization_from_sleep(stand: Stand) -> None:
+    """Zephyr's driver first asks for the one, and then ends the other."""
+    stand.write(MCR=0x1_0003)
+    assert stand.can.read(MSR) & 3 == 1
+    stand.write(MCR=0x1_0001)
+    assert stand.can.read(MSR) & 3 == 1
+
+
 def test_timing_can_be_set_during_initialization_only(stand: Stand) -> None:
     stand.start()
     stand.write(BTR=0)

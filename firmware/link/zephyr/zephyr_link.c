@@ -7,14 +7,25 @@
 
 #if DT_HAS_CHOSEN(tinyml_link_uart)
 #define UART DT_CHOSEN(tinyml_link_uart)
-#else
+#elif DT_HAS_CHOSEN(zephyr_console)
 #define UART DT_CHOSEN(zephyr_console)
+#else
+#error "the devicetree has no console: choose a UART as tinyml,link-uart in an overlay"
 #endif
 
+/* What uses a UART answers to its interrupts, too, or prints between the link's bytes. */
+#define IS_FREE_OF(chosen, option)                                                                 \
+    BUILD_ASSERT(!DT_SAME_NODE(UART, DT_CHOSEN(chosen)),                                           \
+                 "CONFIG_" option " uses the link's UART: set CONFIG_" option                      \
+                 "=n, or choose another UART as tinyml,link-uart")
 #ifdef CONFIG_UART_CONSOLE
-BUILD_ASSERT(!DT_SAME_NODE(UART, DT_CHOSEN(zephyr_console)),
-             "the console uses the link's UART: set CONFIG_UART_CONSOLE=n, or choose another "
-             "UART as tinyml,link-uart");
+IS_FREE_OF(zephyr_console, "UART_CONSOLE");
+#endif
+#ifdef CONFIG_SHELL_BACKEND_SERIAL
+IS_FREE_OF(zephyr_shell_uart, "SHELL_BACKEND_SERIAL");
+#endif
+#ifdef CONFIG_UART_MCUMGR
+IS_FREE_OF(zephyr_uart_mcumgr, "UART_MCUMGR");
 #endif
 
 static const struct device *const uart = DEVICE_DT_GET(UART);

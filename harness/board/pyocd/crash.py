@@ -73,9 +73,9 @@ def whereabouts(session: Session, elf: Elf) -> str:
 def _halted_at(session: Session, elf: Elf) -> str:
     """Halt a running core; return its location, and its fault if it handles one."""
     _halt(session.target)
-    names = ("pc", "lr", "xpsr", "msp", "psp")
+    names = (*(f"r{number}" for number in range(13)), "pc", "lr", "xpsr", "msp", "psp")
     registers = {name: session.target.read_core_register(name) for name in names}
-    return halted.whereabouts(registers, partial(read, session), elf.locate)
+    return halted.whereabouts(registers, partial(read, session), elf)
 
 
 def _keeps_resetting(target: Target) -> bool:

@@ -31,7 +31,9 @@ from harness.target.target_file import Renode, Target
 
 _LOG_LINES = 10
 _BURST = 256  # bytes; a larger backlog makes Renode's UART slow: docs/renode.md
-_REGISTERS = {"msp": 13, "lr": 14, "xpsr": 25}  # Renode's numbers; in a handler, r13 is MSP
+# Renode's numbers. In a handler, r13 is MSP, and the other stack pointer PSP.
+_REGISTERS = {f"r{number}": number for number in range(13)}
+_REGISTERS |= {"msp": 13, "lr": 14, "psp": 22, "xpsr": 25}
 
 
 class RenodeBoard:
@@ -229,7 +231,7 @@ class RenodeBoard:
         registers = {"pc": monitor.number(f"{cpu} PC")}
         for name, number in _REGISTERS.items():
             registers[name] = monitor.number(f"{cpu} GetRegister {number}")
-        return whereabouts(registers, self.read_memory, self._elf.locate)
+        return whereabouts(registers, self.read_memory, self._elf)
 
 
 def _described(accesses: Accesses, elf: Elf) -> str:

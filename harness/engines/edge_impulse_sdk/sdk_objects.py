@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,7 +72,8 @@ class Objects:
     def mark_used(self) -> None:
         """Note the time, for `remove_unused`."""
         for folder in (self._own, self._shared, self._shared.parent):
-            os.utime(folder)
+            with suppress(PermissionError):  # another user's cache, which has all objects
+                os.utime(folder)
 
     def provide(self, source: Path) -> Path:
         """Return the object of `source`, from the cache if it is whole there.
@@ -125,9 +127,10 @@ def remove_unused(cache: Path) -> None:
     `cache` holds a folder for each SDK and its compilers; see `Objects.mark_used`.
     """
     oldest = time.time() - _UNUSED
-    for folder in (*cache.glob("*/"), *cache.glob("*/*/")):
-        if folder.is_dir() and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileNotFoundError):  # another process removes the same
+        for folder in (*cache.glob("*/"), *cache.glob("*/*/")):
+            if folder.is_dir() and folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _headers(folders: Iterable[Path]) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from harness.support.owned_process import OwnedProcess
 _DEADLINE = 1800.0  # seconds; the first time, it compiles the whole core
 _ERROR_LINES = 12
 _MISSING_HEADER = re.compile(r"fatal error: ([^\s:]+): No such file or directory")
+_ERROR = re.compile(r"^(?!collect2: ).* error: ")  # collect2 only says that the linker failed
 _MISSING_PLATFORM = re.compile(r"Platform '([^']+)' not found")
 
 
@@ -117,8 +118,8 @@ def _explained(answer: _Answer, sketch: Path, fqbn: str) -> HarnessError:
 
 
 def _errors(answer: _Answer) -> str:
-    """Return the compiler's errors; without any, the last lines of its output."""
-    lines = [line for line in answer.compiler_err.splitlines() if " error: " in line]
+    """Return the compiler's errors; without any, the last lines of its output: the linker's."""
+    lines = [line for line in answer.compiler_err.splitlines() if _ERROR.search(line)]
     return "\n".join(lines[:_ERROR_LINES]) or _last_lines(answer.compiler_err)
 
 

@@ -11,7 +11,9 @@ def project(folder: Path, link: Path) -> Project | None:
     """Return the project in `folder` if PlatformIO builds it; the library is in `link`."""
     if not (folder / _FILE).is_file():
         return None
-    environment = first(r"^\[(env:[^\]]+)\]", read(folder / _FILE)) or "env:NAME"
+    text = read(folder / _FILE)
+    chosen = first(r"^default_envs[ \t]*=\s*([\w.-]+)", text)
+    environment = f"env:{chosen}" if chosen else first(r"^\[(env:[^\]]+)\]", text) or "env:NAME"
     return Project(
         "a project of PlatformIO",
         [
@@ -21,6 +23,8 @@ def project(folder: Path, link: Path) -> Project | None:
                 f"lib_deps =\n    symlink://{link.as_posix()}",
             )
         ],
+        note="On another machine: symlink://${sysenv.TINYML_LINK}, and\n"
+        'TINYML_LINK="$(harness link path)" pio run',
         build="pio run -d DIR",
         image=f"--elf=DIR/.pio/build/{environment.partition(':')[2]}/firmware.elf",
     )

@@ -32,8 +32,8 @@ def project(folder: Path, link: Path) -> Project | None:
             ),
             Lines("main()", "at its end", "link_start_dwt();\nreturn link_serve(&device);"),
         ],
-        "To keep the console, give the link another UART: the chosen node tinyml,link-uart.\n"
-        "Instead of the first line: west build -b BOARD -- "
+        "To keep the console, or a loop in main(): docs/firmware.md, Zephyr.\n"
+        "On another machine, instead of the first line: west build -b BOARD -- "
         '-DZEPHYR_EXTRA_MODULES="$(harness link path)"',
         "west build -b BOARD DIR",
         "--elf=build/zephyr/zephyr.elf",

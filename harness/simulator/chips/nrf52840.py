@@ -7,7 +7,7 @@ from harness.simulator.chips.nrf52840_blocks import APB, EXACT, GPIO, Wiring
 from harness.simulator.core import Core
 from harness.simulator.core_devices import CoreDesign
 from harness.simulator.core_types import CORTEX_M4F
-from harness.simulator.coresight import rom
+from harness.simulator.coresight import Component, Constants, rom
 from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.nrf_nvmc import Nvmc
 
@@ -38,6 +38,9 @@ _FICR = {
 }
 _DEVICEID, _DEVICEADDR = 0x060, 0x0A4
 _UNKNOWN_PART = 0xFFFF_FFFF
+_SYSTEM = (
+    0xF000_0000  # in no manual: here Nordic's libraries read the identification of the ROM table
+)
 _APPROTECT, _OPEN = 0x208, 0xFF
 
 
@@ -74,16 +77,19 @@ def nrf52840(options: ChipOptions) -> Chip:
     memories = (flash, factory, user, Memory(0x2000_0000, 0x4_0000))
     apb, ahb = Window(APB, _APB_SIZE, shift=12), Window(GPIO, _AHB_SIZE, shift=12)
     apb.exact, ahb.exact = EXACT, {GPIO}
+    table = rom(0x008, _NORDIC)
+    system = Window(_SYSTEM, 0x1000, shift=12)
+    system.add(_SYSTEM, Component(table, Constants({})), size=0x1000)
     core = Core(
         memories,
-        (apb, ahb),
+        (apb, ahb, system),
         CoreDesign(
             CORTEX_M4F,
             hertz=_HERTZ,
             vectors=flash.base,
             lines=48,
             priority_bits=3,
-            rom=rom(0x008, _NORDIC),
+            rom=table,
         ),
         portable=options.portable,
         boot=options.boot,

@@ -16,6 +16,7 @@ from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.gpio import Pins
 from harness.simulator.peripherals.nrf import NrfPeripheral
 from harness.simulator.peripherals.nrf_acl import NrfAcl
+from harness.simulator.peripherals.nrf_ecb import NrfEcb
 from harness.simulator.peripherals.nrf_gpio import NrfGpio
 from harness.simulator.peripherals.nrf_gpiote import NrfGpiote
 from harness.simulator.peripherals.nrf_nvmc import Nvmc
@@ -164,7 +165,7 @@ BLOCKS = (
     _rtc(0, 11, 3),
     _task_to_event("TEMP", 12, nrf_idle.TEMP),
     Block("RNG", 13, _rng),
-    _task_to_event("ECB", 14, nrf_idle.ECB),
+    Block("ECB", 14, lambda wiring, identity: NrfEcb(wiring.line(identity), wiring.core.bus)),
     _task_to_event("CCM and AAR", 15, nrf_idle.CCM_AAR),
     Block("WDT", 16, _wdt),
     _rtc(1, 17, 4),

@@ -76,9 +76,6 @@ QSPI = Idle(
 NFCT = Idle({0x004: (), 0x008: ()}, values={0x404: 0, 0x504: 2})
 """6.14: no field is ever detected."""
 
-ECB = Idle({0x000: (0x104,), 0x004: (0x104,)})
-"""6.7: nothing is encrypted, each block ends with ERRORECB."""
-
 CCM_AAR = Idle({0x000: (0x100, 0x108), 0x004: (0x104, 0x108)})
 """6.2 and 6.4, which share registers: an address is never resolved, a packet's MIC never right."""
 

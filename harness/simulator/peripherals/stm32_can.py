@@ -115,20 +115,19 @@ class Can:
         return not self._second and stm32_can_filters.FIRST <= offset < stm32_can_filters.END
 
     def _control(self, value: int) -> None:
-        """Change the mode (32.4): with both requests, it stays what it is."""
+        """Change the mode (32.4); as drivers expect, INRQ also ends sleep while SLEEP is set."""
         if value & _RESET:
             self._restart()
             return
         self._registers[_MCR] = value
-        wanted = value & (_INRQ | _SLEEP)
         before = self._state
-        if wanted == _INRQ:
+        if value & _INRQ:
             self._state = _INAK
             self._registers.pop(_ESR, None)
-        elif wanted == _SLEEP:
+        elif value & _SLEEP:
             self._state = _SLAK
             self._events |= _SLAKI if before != _SLAK else 0
-        elif not wanted:
+        else:
             self._state = 0
 
     def _write_transmit_status(self, value: int) -> None:

@@ -78,7 +78,7 @@ static void uart_init(void) {
     NVIC_ISER1 = 1U << (USART1_INTERRUPT - 32U);
 }
 
-#ifdef FAULTS /* enabled as an RTOS does: they are no HardFaults. The handler does what FAULTS says. */
+#ifdef FAULTS /* enabled as an RTOS does, and handled as FAULTS says */
 #define LOOP 1
 #define PRINT 2
 #define RECOVER 3
@@ -99,7 +99,7 @@ __attribute__((used)) static void handle_fault(uint32_t *frame) {
         print("fault\r\n");
     }
 #elif FAULTS == RECOVER
-    for (volatile uint32_t i = 0; i < 8000000U; i++) { /* so long that the host looks */
+    for (volatile uint32_t i = 0; i < 2000000U; i++) { /* so long that the host looks */
     }
     CFSR = CFSR;
     frame[6] += 2U; /* behind the instruction */
@@ -107,13 +107,16 @@ __attribute__((used)) static void handle_fault(uint32_t *frame) {
     (void)frame;
 }
 
-__attribute__((naked)) void UsageFault_Handler(void) {
 #if FAULTS == LOOP
-    __asm volatile("b .");
-#else
-    __asm volatile("mrs r0, msp\n b handle_fault");
-#endif
+void UsageFault_Handler(void) {
+    for (;;) {
+    }
 }
+#else
+__attribute__((naked)) void UsageFault_Handler(void) {
+    __asm volatile("mrs r0, msp\n b handle_fault");
+}
+#endif
 #endif
 
 __attribute__((noinline)) static void model(void) {
@@ -154,6 +157,9 @@ static void swo_print(const char *text) {
 #endif
 
 int main(void) {
+#ifdef RESETS /* as Nordic's start-up code does, once for each chip */
+    REGISTER(0xE000ED0C) = 0x05FA0004U; /* AIRCR: SYSRESETREQ */
+#endif
 #ifdef SWO_TEXT
     swo_print("text over SWO\n");
 #endif
