@@ -30,7 +30,7 @@ _WIDE = (
     (0xF800, 0xF000, 0x8000, 0x0000),  # data processing with a constant
     (0xFE00, 0xEA00, 0x0000, 0x0000),  # data processing with a shifted register
 )
-_OTHERS = 8  # after so many, a loop does more than wait
+_LOOKS = 8  # in a row without an equal round: a loop does more than wait
 _LDR, _LDR_WIDE = (0xF800, 0x6800), (0xFFF0, 0xF8D0)
 
 
@@ -45,36 +45,39 @@ class WaitingLoops:
         self._bus = bus
         self._blocks = blocks
         self._counter = counter
-        self._others = 0  # rounds in a row that began with other registers
         self._state = registers.batch(*R, SP, LR, XPSR)
-        self._known: dict[int, tuple[Block, int, bool]] = {}  # what `_only_waits` found, by address
+        self._waiting: dict[int, Block] = {}  # by the address of the read
+        self._in_vain: dict[int, int] = {}  # looks in a row, by the address of the read
 
     def pass_rounds(self, pc: int, ticks: int) -> None:
         """Count rounds of the loop that reads a register at `pc`, which stays the same for `ticks`.
 
         This read then becomes that of a later round, but no later than the counter's limit allows.
         """
+        looks = self._in_vain.get(pc, 0)
+        if looks < _LOOKS:
+            self._in_vain[pc] = 0 if self._passes_rounds(pc, ticks) else looks + 1
+
+    def _passes_rounds(self, pc: int, ticks: int) -> bool:
+        """Pass rounds, and return True, if the round before was the same."""
         start, instructions = self._counter.entered
         block, state = self._blocks.get(start), self._counter.state
-        if block is None or not self._is_known(block, pc):
-            self.last = None
-            return
+        if block is None or not self._waits(block, pc):
+            return False
         registers = self._state.read()
-        if self.last == (pc, state.count - instructions, registers):
+        is_same = self.last == (pc, state.count - instructions, registers)
+        if is_same:
             limit = -(-(state.limit - state.count) // instructions)
             state.count += max(min(limit, (ticks - 1) // instructions), 0) * instructions
-            self._others = 0
-        else:
-            self._others += 1
-            if self._others == _OTHERS:
-                self._others, self._known[start] = 0, (block, pc, False)
         self.last = (pc, state.count, registers)
+        return is_same
 
-    def _is_known(self, block: Block, pc: int) -> bool:
-        known = self._known.get(block.start)
-        if known is None or known[0] is not block or known[1] != pc:
-            known = self._known[block.start] = (block, pc, self._only_waits(block, pc))
-        return known[2]
+    def _waits(self, block: Block, pc: int) -> bool:
+        if self._waiting.get(pc) is not block:
+            if not self._only_waits(block, pc):
+                return False
+            self._waiting[pc] = block
+        return True
 
     def _only_waits(self, block: Block, pc: int) -> bool:
         """Return whether `block` reads nothing but a register at `pc`, and changes no memory."""
