@@ -91,7 +91,12 @@ class CoreDevices:
             executor.look_again,
             secure_fault=design.type.security_extension,
         )
-        self.systick = SysTick(clock, lambda: self.nvic.pend(nvic.SYSTICK), executor.interrupt)
+        self.systick = SysTick(
+            clock,
+            lambda: self.nvic.pend(nvic.SYSTICK),
+            executor.interrupt,
+            executor.note_unchanged,
+        )
         kind = design.type
         self.debug = HaltingDebug(core, executor, self.nvic, kind)
         self.mpu = None if kind.mpu is None else kind.mpu(kind.regions, self._on_protection)

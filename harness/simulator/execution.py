@@ -35,6 +35,7 @@ from harness.simulator.run_ends import RunEnds
 from harness.simulator.stops import LIMIT, Reason, Stop
 from harness.simulator.thumb import Block, it_length
 from harness.simulator.violations import Violations
+from harness.simulator.waiting_loops import WaitingLoops
 from harness.simulator.watchpoints import Watch, Watchpoints
 
 
@@ -77,6 +78,7 @@ class Executor:
         )
         self.counter = self.inspection.counter
         self._ends = RunEnds(self.emulator, bus, self._blocks, self.counter)
+        self._waits = WaitingLoops(bus, self._blocks, self.counter, self.registers)
         self._stale = self._has_ram_code = False
         self._failure: BaseException | None = None
         self._stop = LIMIT
@@ -109,6 +111,11 @@ class Executor:
         if self.violations.exact_pc is None:
             return count - instructions
         return count - instructions + self._blocks.position(start, self.violations.exact_pc)
+
+    def note_unchanged(self, ticks: int) -> None:
+        """Note that the register of an exact device keeps the value that is being read so long."""
+        if self._running and self.violations.exact_pc is not None:
+            self._waits.pass_rounds(self.violations.exact_pc, ticks)
 
     def interrupt(self) -> None:
         """Stop before the next block; any thread may call this."""
@@ -258,6 +265,7 @@ class Executor:
         """Run until the emulator stops; return its result. Update `pc` and the counter."""
         self._running = True
         self.counter.state.block = 0
+        self._waits.last = None
         error = self.emulator.start(self.pc, count)
         self._running = False
         self.violations.exact_pc = None

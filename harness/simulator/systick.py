@@ -14,10 +14,20 @@ _MASK24 = 0xFF_FFFF
 
 
 class SysTick:
-    """The timer; `pend` makes its exception pending, `changed` is called for a new deadline."""
+    """The timer; `pend` makes its exception pending, `changed` is called for a new deadline.
 
-    def __init__(self, clock: Clock, pend: Callable[[], None], changed: Callable[[], None]) -> None:
+    `unchanged` is called at a read of COUNTFLAG, with the ticks until it is set.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        pend: Callable[[], None],
+        changed: Callable[[], None],
+        unchanged: Callable[[int], None],
+    ) -> None:
         self._clock = clock
+        self._unchanged = unchanged
         self._pend = pend
         self._changed = changed
         self.reset()
@@ -39,12 +49,20 @@ class SysTick:
         if offset == CVR:
             return self._current()
         if offset == CSR:
-            self.expire()
-            flag, self._flag = self._flag, False
-            return self._control | (_COUNTFLAG if flag else 0)
+            return self._control | (_COUNTFLAG if self._take_flag() else 0)
         if offset == RVR:
             return self._reload
         return _NO_REFERENCE
+
+    def _take_flag(self) -> bool:
+        """Return COUNTFLAG, and clear it."""
+        if self._control & _ENABLE and self._reload:
+            now = self._clock.ticks()
+            self._reach(now)
+            if not self._flag:
+                self._unchanged(self._zero_at - now)
+        flag, self._flag = self._flag, False
+        return flag
 
     def write(self, offset: int, value: int) -> None:
         """Write a register; any write to CVR clears it and COUNTFLAG."""

@@ -173,6 +173,18 @@ CASE(lazy, frame_size) {
     show("bytes", sp - seen.msp);
 }
 
+static void use_and_pend(struct entry *entry) {
+    use(entry);
+    ICSR = 1 << 28; /* PENDSVSET */
+}
+
+CASE(lazy, tail_chained_handler_is_not_active) {
+    hooks[PEND_SV] = look;
+    call_with(use_and_pend, ASPEN | LSPEN);
+    show("exc_return", seen.exc_return);
+    show("control", control);
+}
+
 /* The MPU takes the space away before the handler's first float instruction: MLSPERR. */
 static void use_denied(struct entry *entry) {
     REGISTER(0xE000ED98) = 0;

@@ -3,12 +3,15 @@
 
 #define FLASH_KEYR REGISTER(0x40023C04)
 #define FLASH_SR REGISTER(0x40023C0C)
+#define FLASH_OPTKEYR REGISTER(0x40023C08)
 #define FLASH_CR REGISTER(0x40023C10)
+#define FLASH_OPTCR REGISTER(0x40023C14)
 #define RCC_AHB1ENR REGISTER(0x40023830)
 #define RCC_APB1ENR REGISTER(0x40023840)
 #define PWR_CR REGISTER(0x40007000)
 
 enum { PG = 1, SER = 2, STRT = 1 << 16, LOCK = 1u << 31, SECTOR_11 = 11 << 3 };
+enum { OPTLOCK = 1, OPTSTRT = 2, NWRP_11 = 1 << 27 };
 enum { BYTES = 0 << 8, WORDS = 2 << 8 };
 enum { EOP = 1, WRPERR = 1 << 4, PGAERR = 1 << 5, PGPERR = 1 << 6, PGSERR = 1 << 7, BSY = 1 << 16 };
 enum { ERRORS = WRPERR | PGAERR | PGPERR | PGSERR };
@@ -177,5 +180,36 @@ CASE(memory, errors_clear_by_ones) {
     FLASH_SR = before;
     show("set", before != 0);
     show("then", FLASH_SR & ERRORS);
+    lock();
+}
+
+/* Option bytes: RM0090, 3.7.2. */
+static void set_options(uint32_t options) {
+    FLASH_OPTKEYR = 0x08192A3B;
+    FLASH_OPTKEYR = 0x4C5D6E7F;
+    FLASH_OPTCR = options & ~(OPTLOCK | OPTSTRT);
+    FLASH_OPTCR |= OPTSTRT;
+    wait();
+    FLASH_OPTCR |= OPTLOCK;
+}
+
+CASE(memory, write_protected_sector) {
+    if (!present())
+        return;
+    const uint32_t options = FLASH_OPTCR;
+    unlock();
+    erase();
+    set_options(options & ~NWRP_11);
+    FLASH_CR = PG | WORDS;
+    attempt(chip_store, SPARE, 0);
+    wait();
+    show("errors", FLASH_SR & ERRORS);
+    show("word", REGISTER(SPARE));
+    FLASH_SR = ERRORS;
+    FLASH_CR = SER | SECTOR_11 | WORDS;
+    FLASH_CR |= STRT;
+    wait();
+    show("erasing", FLASH_SR & ERRORS);
+    set_options(options);
     lock();
 }
