@@ -240,6 +240,17 @@ class TestSerialBuses:
         chip.write(SPI0 + 0x008)
         assert chip.flags(SPI0, 0x118, 0x124) == (0, 0)
 
+    def test_an_spi_buffers_two_bytes(self, chip: Registers) -> None:
+        """Drivers write two bytes ahead: each byte that is read makes room for the next event."""
+        chip.write(SPI0 + 0x500, 1)
+        for _ in range(2):
+            chip.write(SPI0 + 0x51C, 0x42)
+        for _ in range(2):
+            assert chip.read(SPI0 + 0x108) == 1
+            chip.write(SPI0 + 0x108, 0)
+            assert chip.read(SPI0 + 0x518) == 0xFF
+        assert chip.read(SPI0 + 0x108) == 0
+
 
 class TestFlash:
     def test_partial_erases_add_up(self, chip: Registers) -> None:

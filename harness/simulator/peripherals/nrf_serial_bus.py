@@ -32,9 +32,20 @@ class NrfSerialBus(NrfPeripheral):
         self._bus = bus
         super().__init__(line)
 
+    def reset(self) -> None:
+        """Return to the values after reset."""
+        self._received = 0  # bytes that firmware has not read from RXD of the SPI
+        super().reset()
+
     def read(self, offset: int) -> int:
-        """Return a register; RXD of an SPI is what the idle line gave."""
+        """Return a register; RXD of an SPI is what the idle line gave, and the next byte follows.
+
+        RXD is double-buffered: READY tells of the next byte when this one has been read (6.24.1).
+        """
         if offset == _RXD and self._mode == _SPI:
+            self._received = max(self._received - 1, 0)
+            if self._received:
+                self._event(_SPI_READY)
             return _IDLE
         return super().read(offset)
 
@@ -44,8 +55,12 @@ class NrfSerialBus(NrfPeripheral):
             self._registers[offset] = self._registers.get(offset, 0) & ~value
             return
         super().write(offset, value)
-        if offset == _TXD and self._mode == _SPI:
-            self._event(_SPI_READY)
+        if offset == _ENABLE:
+            self._received = 0
+        elif offset == _TXD and self._mode == _SPI:
+            self._received += 1
+            if self._received == 1:
+                self._event(_SPI_READY)
 
     @property
     def _mode(self) -> int:
