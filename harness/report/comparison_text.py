@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
+from harness.image.prebuilt import ENGINE as PREBUILT
 from harness.measure.number import Number
 from harness.measure.shown_number import SCALED, percent, quantity
 from harness.report.terminal_lines import keeping, print_line
@@ -74,10 +75,25 @@ def explain(comparison: Comparison) -> Iterator[str]:
         yield comparison.provenance
     if comparison.board_note:
         yield comparison.board_note
+    if _interrupted(comparison):
+        yield "the minimum is the same: interrupts during inferences? docs/firmware.md"
     old, new = comparison.old, comparison.new
     yield from _parts("layers", layer_changes(old, new))
     yield from _parts("flash", symbol_changes(old, new, "flash"))
     yield from _parts("RAM", symbol_changes(old, new, "ram"))
+
+
+def _interrupted(comparison: Comparison) -> bool:
+    """Return whether interrupts of a prebuilt firmware may be why its ticks differ.
+
+    They make some inferences longer: the slowest ones change from run to run, the fastest do not.
+    """
+    judged = {delta.name: delta.judged for delta in comparison.deltas}
+    slowest = {judged.get(f"instructions_{name}", "same") for name in ("p95", "p99", "max")}
+    fastest = judged.get("instructions_min")
+    return (
+        comparison.new.image.engine == PREBUILT and fastest == "same" and bool(slowest - {"same"})
+    )
 
 
 def _parts(what: str, parts: Sequence[PartChange]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """A session: an image that runs on a board and is connected over the link."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -28,6 +27,7 @@ from harness.measure.counter import (
 )
 from harness.measure.instructions import instructions
 from harness.runs.diagnosis import with_diagnosis
+from harness.runs.session_memory import SessionMemory
 from harness.target.target_file import Target
 
 T = TypeVar("T")
@@ -35,30 +35,6 @@ T = TypeVar("T")
 # Symbols of firmware/ports/cortexm/sections.ld, and one that only firmware with batches has.
 _QUEUE = ("queue_start", "queue_end", "batch_done", "batch_take")
 _WORD = 4
-
-
-class _Memory:
-    """The memory of `board`; `failed` is whether an access has failed."""
-
-    def __init__(self, board: Board) -> None:
-        self.failed = False
-        self._board = board
-
-    def read(self, address: int, size: int) -> bytes:
-        with self._noticed():
-            return self._board.read_memory(address, size)
-
-    def write(self, address: int, data: bytes) -> None:
-        with self._noticed():
-            self._board.write_memory(address, data)
-
-    @contextmanager
-    def _noticed(self) -> Iterator[None]:
-        try:
-            yield
-        except InfrastructureError:
-            self.failed = True
-            raise
 
 
 def _repeated(work: Callable[[], T]) -> T:
@@ -87,7 +63,7 @@ class Session:
     welcome: Welcome
 
     def __init__(self, image: Image, board: Board, target: Target, via: InputVia) -> None:
-        self._memory = _Memory(board)
+        self._memory = SessionMemory(board)
         self.link = LinkClient(
             board.start(image),
             baud=target.port.baud,

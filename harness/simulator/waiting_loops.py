@@ -30,6 +30,7 @@ _WIDE = (
     (0xF800, 0xF000, 0x8000, 0x0000),  # data processing with a constant
     (0xFE00, 0xEA00, 0x0000, 0x0000),  # data processing with a shifted register
 )
+_OTHERS = 8  # after so many, a loop does more than wait
 _LDR, _LDR_WIDE = (0xF800, 0x6800), (0xFFF0, 0xF8D0)
 
 
@@ -44,6 +45,7 @@ class WaitingLoops:
         self._bus = bus
         self._blocks = blocks
         self._counter = counter
+        self._others = 0  # rounds in a row that began with other registers
         self._state = registers.batch(*R, SP, LR, XPSR)
         self._known: dict[int, tuple[Block, int, bool]] = {}  # what `_only_waits` found, by address
 
@@ -59,10 +61,13 @@ class WaitingLoops:
             return
         registers = self._state.read()
         if self.last == (pc, state.count - instructions, registers):
-            rounds = min(
-                -(-(state.limit - state.count) // instructions), (ticks - 1) // instructions
-            )
-            state.count += max(rounds, 0) * instructions
+            limit = -(-(state.limit - state.count) // instructions)
+            state.count += max(min(limit, (ticks - 1) // instructions), 0) * instructions
+            self._others = 0
+        else:
+            self._others += 1
+            if self._others == _OTHERS:
+                self._others, self._known[start] = 0, (block, pc, False)
         self.last = (pc, state.count, registers)
 
     def _is_known(self, block: Block, pc: int) -> bool:

@@ -126,6 +126,24 @@ def test_every_metric_that_is_known_has_its_own_unit() -> None:
     assert len({metric.pattern for metric in METRICS}) == len(METRICS)
 
 
+@pytest.mark.parametrize(
+    ("engine", "changed", "hinted"),
+    [
+        ("elf", ("instructions_max",), True),
+        ("elf", ("instructions_max", "instructions_min"), False),
+        ("elf", ("flash",), False),
+        ("cmsis-nn", ("instructions_max",), False),
+    ],
+)
+def test_a_minimum_that_stays_speaks_for_interrupts(
+    engine: str, changed: Sequence[str], hinted: bool
+) -> None:
+    old = new = with_part(run(), "image", engine=engine)
+    for name in changed:
+        new = with_value(new, name, old.numbers[name].value + 40)
+    assert ("interrupts during inferences" in " ".join(explain(compare(old, new)))) == hinted
+
+
 def test_the_times_of_both_runs_are_in_utc_as_in_the_list_of_runs() -> None:
     abroad = structs.replace(run(day=1), started="2026-01-03T00:30:00+09:00")
     assert "2026-01-02 15:30" in shown(run(), abroad)

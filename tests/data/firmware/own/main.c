@@ -157,7 +157,7 @@ static void swo_print(const char *text) {
 #endif
 
 int main(void) {
-#ifdef RESETS /* as Nordic's start-up code does, once for each chip */
+#ifdef RESETS                           /* as Nordic's start-up code does, once for each chip */
     REGISTER(0xE000ED0C) = 0x05FA0004U; /* AIRCR: SYSRESETREQ */
 #endif
 #ifdef SWO_TEXT
