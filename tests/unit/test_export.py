@@ -512,6 +512,19 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
         )
 
 
+def logs_in_c(sdk: Path) -> None:
+    """Let `sdk` call DebugLog, a C function that its porting header does not declare."""
+    header = sdk / "tensorflow" / "lite" / "micro" / "debug_log.h"
+    header.parent.mkdir(parents=True)
+    header.write_text('extern "C" void DebugLog(const char *text);\n')
+    edit(sdk / "dsp" / "loudest.cpp", "    float most", '    DebugLog("loudest");\n    float most')
+    edit(
+        sdk / "dsp" / "loudest.cpp",
+        "#include <math.h>",
+        '#include "edge-impulse-sdk/tensorflow/lite/micro/debug_log.h"\n#include <math.h>',
+    )
+
+
 @needs_compilers
 def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -> None:
     edit_all(export / METADATA, *DETECTS)
@@ -525,6 +538,7 @@ def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -
         )
     edit(types.with_name("ei_run_classifier.h"), "ei_read_timer_us", "ei_read_timer_ms")
     edit(types.with_name("ei_run_classifier.h"), "run_classifier_init", "of_no_sdk_of_2020")
+    logs_in_c(export / "edge-impulse-sdk")
     edit(
         types,
         "    float anomaly;",

@@ -3,6 +3,9 @@
  * (edge-impulse-sdk/porting/ei_classifier_porting.h): memory, a timer, and output of text.
  */
 #include "edge-impulse-sdk/porting/ei_classifier_porting.h"
+#if __has_include("edge-impulse-sdk/tensorflow/lite/micro/debug_log.h")
+#include "edge-impulse-sdk/tensorflow/lite/micro/debug_log.h" /* DebugLog is C in some SDKs */
+#endif
 
 #include <errno.h>
 #include <stdarg.h>
