@@ -15,6 +15,7 @@ from typing import Any
 from elftools.elf.sections import SymbolTableSection
 
 from harness.elf import Elf
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.engines.registry import Generated
 from harness.errors import InputError
 from harness.image.build import Image
@@ -29,7 +30,6 @@ from harness.support.input_file import read_input
 from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
-ENGINE = "elf"
 """The name of the engine in a Record of prebuilt firmware."""
 
 _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
@@ -80,7 +80,7 @@ class PrebuiltFirmware:
     """Takes the place of an engine for prebuilt firmware."""
 
     path: Path
-    name = ENGINE
+    name = PREBUILT
     operators = frozenset[str]()
 
     @property
@@ -126,7 +126,7 @@ def prebuilt_image(
         else:
             content[field] = bytes.fromhex(build_id)
     key = hashlib.sha256(content).hexdigest()
-    copy = Elf(images / f"{elf.stem[:_STEM]}-{ENGINE}-{key[:12]}" / _COPY)
+    copy = Elf(images / f"{elf.stem[:_STEM]}-{PREBUILT}-{key[:12]}" / _COPY)
     if stamped and build_id != digest[: 2 * _BUILD_ID_SIZE]:
         _check_is_new(elf, build_id, content, images)
     with explained_errors("the firmware cannot be copied", images):
@@ -139,7 +139,7 @@ def prebuilt_image(
     return Image(
         copy,
         build_id,
-        ENGINE,
+        PREBUILT,
         f"{elf.name} {digest[:12]}",
         toolchain_of(original),
         use.flash,
@@ -159,7 +159,7 @@ def _digest(path: Path) -> str:
 def _check_is_new(elf: Path, build_id: str, content: bytearray, images: Path) -> None:
     """Check that nothing else with this ID than `content` was run here."""
     stamp = bytes.fromhex(build_id)
-    for other in images.glob(f"*-{ENGINE}-*/{_COPY}"):
+    for other in images.glob(f"*-{PREBUILT}-*/{_COPY}"):
         theirs = other.read_bytes()
         known = stamp in theirs and theirs != content
         if known and theirs.startswith(stamp, _offset_of_id(Elf(other))):

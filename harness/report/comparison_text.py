@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from harness.image.prebuilt import ENGINE as PREBUILT
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.measure.number import Number
 from harness.measure.shown_number import SCALED, percent, quantity
 from harness.report.terminal_lines import keeping, print_line

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from msgspec.structs import replace as replace_keys
 
 from harness.board.board import Board
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
-from harness.image.prebuilt import ENGINE
 from harness.image.stack_paint import StackUse, stack_use
 from harness.link.link_client import LinkClient
 from harness.link.messages import Result, Welcome
@@ -215,7 +215,7 @@ class LinkDut(BoardUnderTest):
         return hz
 
     def _measured_clock(self, link: LinkClient) -> ClockBounds | None:
-        if self.image.engine != ENGINE:
+        if self.image.engine != PREBUILT:
             return measure_clock(link.count, self.target)
         measured = measure_clock(link.count, replace_keys(self.target, clock=None))
         self.target = self._opened.target = with_own_clock(self.target, measured)

@@ -13,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from harness.cli.main import main
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.engines.registry import find_engine
 from harness.errors import ExitCode, InfrastructureError, InputError, Verdict
 from harness.golden import oracle
 from harness.image.build import Image, build_image
-from harness.image.prebuilt import ENGINE
 from harness.measure.energy.inference_windows import between_edges
 from harness.measure.energy.meters.meter import Capture
 from harness.model import tflite_file
@@ -151,7 +151,7 @@ def test_an_emulator_has_no_latency(
     counted = record.numbers["instructions_estimated"]
     assert (counted.value, counted.kind) == (1_600_000, "estimated")  # 0.1 s at 16 MHz
     # What is known of our firmware's timer is not known of others'.
-    foreign = dataclasses.replace(image, engine=ENGINE)
+    foreign = dataclasses.replace(image, engine=PREBUILT)
     double = Double(right_answers(model), model="theirs")
     _, other = run_double(double, emulator, model, foreign, tmp_path, QUICK)
 
@@ -170,7 +170,7 @@ def test_other_results_are_a_verdict_of_an_image_that_was_built_from_the_model(
     assert record.differing == 5
     with pytest.raises(Verdict, match="5 of 5 results differ from golden"):
         run.check()
-    foreign = dataclasses.replace(image, engine=ENGINE)
+    foreign = dataclasses.replace(image, engine=PREBUILT)
     double = Double(wrong, model="theirs")
     run, record = run_double(double, emulator, model, foreign, tmp_path, plan)
     assert run.differing == [0, 1, 2, 3, 4]

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from harness.board.board import Board
 from harness.board.counted_target import as_counted
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.errors import InfrastructureError, InputError
 from harness.image.build import Image
 from harness.image.memory_use import memory_use
-from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
 from harness.model import tflite_file
 from harness.model.folder import Model
@@ -179,7 +179,7 @@ class MlperfDut(BoardUnderTest):
 
         The harness's firmware ends the answer to `name` with its build ID.
         """
-        if self.image.engine != ENGINE and not identity.name.endswith(self.image.build_id):
+        if self.image.engine != PREBUILT and not identity.name.endswith(self.image.build_id):
             raise InfrastructureError(
                 f"the device runs {identity.name!r}, but build {self.image.build_id} was flashed",
                 where=self.target.name,
@@ -188,7 +188,7 @@ class MlperfDut(BoardUnderTest):
         benchmark = benchmark_of(self.model, self._network)
         wanted = benchmark.id if benchmark else self.model.name
         # Prebuilt firmware may name a model that is not a benchmark as it likes.
-        strict = self.image.engine != ENGINE or benchmark is not None
+        strict = self.image.engine != PREBUILT or benchmark is not None
         if identity.model != wanted and (strict or identity.model in BENCHMARKS):
             raise InfrastructureError(
                 f"the device reports {identity.model or 'no model'}, but {self.model.name} is "

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.board.device_info import DeviceInfo
+from harness.engines.prebuilt_engine import PREBUILT
 from harness.image.build import Image
 from harness.image.memory_record import MemoryUse
-from harness.image.prebuilt import ENGINE
 from harness.measure.energy.meters.meter_session import Metered
 from harness.measure.quality import (
     accuracy,
@@ -80,7 +80,7 @@ class MlperfRun:
     @property
     def built(self) -> bool:
         """Whether the image was built from the model; prebuilt firmware may contain another."""
-        return self.image.engine != ENGINE
+        return self.image.engine != PREBUILT
 
     @property
     def benchmark(self) -> Benchmark | None:

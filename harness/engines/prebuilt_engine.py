@@ -1,0 +1,3 @@
+"""The name of the engine of a firmware that the harness did not build."""
+
+PREBUILT = "elf"
