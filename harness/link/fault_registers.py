@@ -28,6 +28,9 @@ _CFSR = {
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 _HFSR_VECTTBL = 1 << 1
+# Where code can be: not in the vectors of the exceptions at 0, nor where the core never executes
+# (Armv7-M ARM, DDI 0403E, B1.5.3 and B3.1).
+_CALLERS = range(0x40, 0xE000_0000)
 # On a core with fault status registers, every fault sets a bit; a hard fault at least one of HFSR.
 _NO_STATUS = (
     "no fault status: Armv6-M has none. There, the cause can be an unaligned access, an address "
@@ -50,9 +53,14 @@ def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
 
 
 def code_location(pc: int, lr: int, locate: Callable[[int], str]) -> str:
-    """Return the place of `pc` in the code, and that of the call, from the return address `lr`."""
+    """Return the place of `pc` in the code, and that of the call, if `lr` can be a return address.
+
+    A function that has saved LR may keep any value in it; in a handler, LR is EXC_RETURN.
+    """
+    if not lr & 1 or lr not in _CALLERS:
+        return locate(pc)
     # LR is the return address; the call instruction lies before it.
-    return f"{locate(pc)}, called from {locate(max(lr - 2, 0))}"
+    return f"{locate(pc)}, called from {locate(lr - 2)}"
 
 
 def describe(fault: Fault, locate: Callable[[int], str]) -> str:

@@ -26,6 +26,7 @@ from harness.link.device_errors import (
     DeviceSilentError,
     MalformedMessageError,
 )
+from harness.link.fault_registers import code_location
 from harness.link.link_client import LinkClient
 from harness.link.messages import Message
 from harness.measure.core_clock import bounds_of
@@ -437,6 +438,11 @@ def test_a_fault_is_told_in_words() -> None:
     assert "PRECISERR: bus error on a data access" in str(error.value)
     assert "address 0x60000000" in str(error.value)
     assert "pc 0x08000202, called from 0x080000ff" in str(error.value)
+
+
+@pytest.mark.parametrize("lr", [0, 7, 0x0800_0100, 0xFFFF_FFF9])
+def test_a_register_that_holds_no_return_address_names_no_caller(lr: int) -> None:
+    assert code_location(0x0800_0202, lr, hex) == "0x8000202"
 
 
 def test_an_engine_that_fails_is_told(tmp_path: Path) -> None:

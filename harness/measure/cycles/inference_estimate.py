@@ -94,9 +94,9 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
     where = str(image.elf.path)
     addresses = image.elf.symbols(*_FUNCTIONS)
     if addresses is None:
+        lacking = [name for name in _FUNCTIONS if image.elf.symbols(name) is None]
         raise InfrastructureError(
-            "it needs firmware that the harness builds: the image lacks one of the functions "
-            f"{', '.join(_FUNCTIONS)}",
+            f"it needs firmware that the harness builds: the image lacks {', '.join(lacking)}",
             where=where,
         )
     main, nn_init, nn_input, nn_invoke, empty = addresses
