@@ -30,8 +30,6 @@ from harness.support.input_file import read_input
 from harness.support.whole_files import explained_errors
 from harness.target.target_file import Target
 
-"""The name of the engine in a Record of prebuilt firmware."""
-
 _BUILT_HERE = ("engine", "toolchain", "opt", "profile")
 _BUILD_ID = "link_build_id"  # firmware/link/link.h
 _BUILD_ID_SIZE = 16

@@ -47,7 +47,7 @@ class Core:
         boot: int | None = None,
     ) -> None:
         if boot is not None:
-            design.check_boot(boot)
+            design.check_boot(boot, memories)
         self.halted = False
         self.sleeping = False
         self.failure: BaseException | None = None

@@ -14,7 +14,7 @@ from harness.simulator import (
     scs,
     systick,
 )
-from harness.simulator.bus import Device, Window
+from harness.simulator.bus import Device, Memory, Window
 from harness.simulator.clock import Clock
 from harness.simulator.core_types import CoreType
 from harness.simulator.dwt import Dwt
@@ -51,11 +51,11 @@ class CoreDesign:
     rom: coresight.Part
     bit_band: bool = False
 
-    def check_boot(self, boot: int) -> None:
+    def check_boot(self, boot: int, memories: Sequence[Memory]) -> None:
         """Raise `InputError` if a vector table cannot begin at the address `boot`.
 
-        It begins at a multiple of the power of two that holds it, and of 128 bytes (Armv7-M ARM,
-        DDI 0403E, B3.2.5; the same in Armv6-M and Armv8-M).
+        It begins in one of the `memories`, at a multiple of the power of two that holds it, and of
+        128 bytes (Armv7-M ARM, DDI 0403E, B3.2.5; the same in Armv6-M and Armv8-M).
         """
         vectors = nvic.EXTERNAL + self.lines
         multiple = max(1 << (_WORD * vectors - 1).bit_length(), _LEAST_MULTIPLE)
@@ -66,6 +66,14 @@ class CoreDesign:
                 where=f"--boot={boot:#010x}",
                 remedy=f"link the program to {boot // multiple * multiple:#010x} or "
                 f"{(boot // multiple + 1) * multiple:#010x}, and name that",
+            )
+        if not any(base <= boot < base + each.size for each in memories for base in each.bases):
+            flash = next(each for each in memories if each.flash)
+            raise InputError(
+                "the chip has no memory there",
+                where=f"--boot={boot:#010x}",
+                remedy=f"name the address of the program's vectors: flash begins at "
+                f"{flash.base:#010x}, and ends before {flash.base + flash.size:#010x}",
             )
 
 

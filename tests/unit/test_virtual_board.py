@@ -458,6 +458,14 @@ def test_a_program_begins_where_its_vector_table_can(chip: str, boot: int, multi
     Board(chip, boot=boot - boot % multiple + multiple).close()
 
 
+@pytest.mark.parametrize("boot", [0x3000_0000, 0x0820_0000, 0xFFFF_FE00])
+def test_a_vector_table_begins_in_a_memory(boot: int) -> None:
+    with pytest.raises(InputError, match="the chip has no memory there") as caught:
+        Board("stm32f429xi", boot=boot)
+    assert caught.value.where == f"--boot={boot:#010x}"
+    assert "flash begins at 0x08000000, and ends before 0x08200000" in caught.value.remedy
+
+
 def test_an_unknown_uart_is_refused() -> None:
     with pytest.raises(InfrastructureError, match="USART3"):
         VirtualBoard.start("stm32f429xi", uart="USART9")
