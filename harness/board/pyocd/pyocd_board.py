@@ -261,7 +261,8 @@ class PyocdBoard:
         in_flash = self._target.load == "flash"
         ways = [WayBack("reset", partial(self._program_next, "none"), is_start=in_flash)]
         if in_flash:
-            ways.append(WayBack("reflash", partial(self._program_next, "all")))
+            rewrite = partial(self._program_next, "all")
+            ways.append(WayBack("reflash", rewrite, only_writes_flash=True))
         cycle = self._power_cycle()
         if cycle is not None:
             ways.append(WayBack("power cycle", partial(self._cycle, cycle), needs_probe=False))
