@@ -80,7 +80,7 @@ class QemuBoard:
         self._image = image
         self._open(image, self._log)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
-        self._line = self._channel("serial", "QEMU")
+        self._line = self._channel("serial", "QEMU's first UART")
         try:
             self._gdbstub.wait()
             self._accesses = QemuLog(self._log)
