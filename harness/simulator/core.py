@@ -50,6 +50,9 @@ class Core:
             design.check_boot(boot, memories)
         self.halted = False
         self.sleeping = False
+        self.off = False
+        """Whether the chip sleeps so deeply that only a reset ends it."""
+        self.is_off_in_deep_sleep: Callable[[], bool] = lambda: False
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
         self.report_awake: Callable[[bool], None] = lambda _awake: None
@@ -238,9 +241,11 @@ class Core:
         if self._reset_wanted:
             self._reset()
             return
-        if self._stop_handler.wakes():
+        if not self.off and self._stop_handler.wakes():
             self.sleeping = False
             return
+        is_deep = self.control[scs.SCR] & scs.SCR_SLEEPDEEP
+        self.off = bool(is_deep) and self.is_off_in_deep_sleep()
         self.clock.sleep(next_deadline(self.timed), self._turn.wait)
 
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
@@ -295,7 +300,7 @@ class Core:
 
     def _halt(self, reason: int) -> None:
         self.halted = True
-        self.sleeping = False  # entering debug state ends a WFI (B1.5.19)
+        self.sleeping = self.off = False  # entering debug state ends a WFI (B1.5.19)
         self._halt_wanted = False
         self._exceptions.lockup = False
         self.debug.dfsr |= reason
@@ -306,7 +311,7 @@ class Core:
     def _reset(self) -> None:
         """Reset the system; the debug registers keep their values (B1.5.5, C1.4)."""
         self._reset_wanted = False
-        self.halted = self.sleeping = False
+        self.halted = self.sleeping = self.off = False
         self._stop_handler.reset()
         registers = self.executor.registers
         registers.reset()
