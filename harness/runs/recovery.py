@@ -51,7 +51,8 @@ class Recovery:
             return action()
         except HangError as error:
             first: InfrastructureError = error
-        failure, tried = first, []
+        failure = first
+        tried: list[str] = []
         for way in self._board.ways_back():
             if starts and way.is_start:
                 continue
