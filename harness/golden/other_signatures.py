@@ -8,7 +8,9 @@ import tflite
 
 from harness.model.graph import Graph
 
-_OPERATORS = 4 + 2 * 3  # where the flatbuffer's table of a subgraph keeps the place of its operators
+_OPERATORS = (
+    4 + 2 * 3
+)  # where the flatbuffer's table of a subgraph keeps the place of its operators
 
 
 def emptied(model: bytes, graph: Graph) -> bytes:
