@@ -177,6 +177,33 @@ def test_a_row_of_pixels_equals_tflm(host: Host) -> None:
     host.check(b.build([source], [now]))
 
 
+LONG = 40_000  # samples of a recording: more than CMSIS-NN's convolutions count
+
+
+def test_a_recording_longer_than_an_int16_equals_tflm(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 1, LONG, 1), 0.02, 3)
+    now = b.conv_2d(source, 3, (1, 9), stride=(1, 1), activation=RELU)
+    now = b.depthwise(now, 2, (1, 5), dilation=(1, 2))
+    now = b.pool("AVERAGE_POOL_2D", now, (1, 2))
+    now = b.pool("MAX_POOL_2D", now, (1, 3))
+    now = b.conv_2d(now, 2, (1, 1), stride=(1, 40))
+    host.check(b.build([source], [now]))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_a_long_recording_of_another_type_equals_tflm(host: Host, dtype: type[Any]) -> None:
+    b = Builder()
+    scale, zero_point = ([0.01], [0]) if dtype == np.int16 else ([], [])
+    source, result = (
+        b.tensor((1, side, 1, 1), dtype=dtype, scale=scale, zero_point=zero_point)
+        for side in (LONG, LONG - 2)
+    )
+    window = {"FilterHeight": 3, "FilterWidth": 1, "StrideH": 1, "StrideW": 1, "Padding": VALID}
+    b.operator("MAX_POOL_2D", [source], [result], "Pool2DOptions", **window)
+    host.check(b.build([source], [result]))
+
+
 def test_a_residual_network_equals_tflm(host: Host) -> None:
     b = Builder()
     source = b.activation((1, 8, 8, 3), 0.02, -1)
