@@ -22,7 +22,7 @@ from harness.measure.agreement import (
     score_excesses,
     score_limits,
 )
-from harness.model.edge_impulse_export import METADATA, STAGES, read_export
+from harness.model.edge_impulse_export import METADATA, STAGES, Export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
 from harness.results.record_file import read_record
@@ -161,7 +161,23 @@ def without_network(export: Path) -> None:
     shutil.rmtree(export / "tflite-model")
 
 
-WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
+def without_sdk(export: Path) -> None:
+    """Leave the empty folder of a submodule."""
+    shutil.rmtree(export / "edge-impulse-sdk")
+    (export / "edge-impulse-sdk").mkdir()
+
+
+def for_ethos_u(export: Path, resolver: bool) -> None:
+    """Make its network one for an Ethos-U, with an interpreter or without; the SDK is elsewhere."""
+    shutil.rmtree(export / "edge-impulse-sdk")
+    network = export / "tflite-model"
+    if resolver:
+        (network / "tflite-resolver.h").write_text("resolver.AddEthosU();")
+    else:
+        (network / "learned.cpp").write_text("registrations[0] = *Register_ETHOSU();")
+
+
+WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "not an export": (lambda at: (at / METADATA).unlink(), "is not a model"),
     "no SDK": (
         lambda at: shutil.rmtree(at / "edge-impulse-sdk"),
@@ -170,6 +186,22 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "no classifier": (
         lambda at: (at / "edge-impulse-sdk/classifier/ei_run_classifier.h").unlink(),
         "the export has no classifier/ei_run_classifier.h",
+    ),
+    "an SDK that is not fetched": (without_sdk, "the export has no classifier/ei_run_classifier.h"),
+    "an SDK elsewhere": (without_sdk, "github.com/edgeimpulse/inferencing-sdk-cpp has the SDK"),
+    "an Ethos-U": (lambda at: for_ethos_u(at, False), "the network is compiled for an Ethos-U"),
+    "its interpreter": (lambda at: for_ethos_u(at, True), "the network is compiled for an Ethos-U"),
+    "a chip of Syntiant": (
+        lambda at: (at / "model-parameters/dsp_blocks.h").write_text(
+            "&extract_audio_syntiant_features,"
+        ),
+        "the network runs on Syntiant's NDP chip, not on a Cortex-M",
+    ),
+    "no source of the network": (
+        lambda at: edit(
+            at / VARIABLES, "const char", '#include "tflite-model/tflite_learn_5.h"\nconst char'
+        ),
+        "the export has no tflite_learn_5.cpp, the network itself",
     ),
     "no network": (lambda at: shutil.rmtree(at / "tflite-model"), "the export has no tflite-model"),
     "no count": (
@@ -305,16 +337,58 @@ def test_an_export_from_before_2021_does_not_name_its_project(export: Path) -> N
     assert found.description == "Edge Impulse: unnamed project, deployment 0 (EON)"
 
 
-def test_of_several_impulses_the_default_one_runs(export: Path) -> None:
-    edit(
-        export / VARIABLES,
-        "const char *ei",
-        "const ei_impulse_t impulse_1 = {};\nconst ei_impulse_t impulse_2 = {};\n"
-        "const ei_impulse_t ei_default_impulse = impulse_1;\nconst char *ei",
-    )
-    found = read_export(export)
-    assert found.impulses == 2
-    assert "  impulse the first of 2, the one that run_classifier() runs" in found.facts()
+# Two impulses, whose macros describe the second; the first is the default one.
+SEVERAL = """\
+const char *ei_classifier_inferencing_categories_far[] = {"face"};
+const char *ei_classifier_inferencing_categories_near[] = {"low", "high"};
+const ei_impulse_t impulse_near = {
+    .project_name = "near",
+    .deploy_version = 3,
+    .raw_sample_count = 1,
+    .raw_samples_per_frame = 3,
+    .frequency = 100,
+    .has_anomaly = 0,
+    .label_count = 2,
+    .categories = ei_classifier_inferencing_categories_near,
+};
+const ei_impulse_t impulse_far = {
+    .label_count = 1,
+};
+ei_impulse_handle_t handle_far = ei_impulse_handle_t( &impulse_far );
+ei_impulse_handle_t handle_near = ei_impulse_handle_t( &impulse_near );
+ei_impulse_handle_t& ei_default_impulse = handle_near;
+"""
+
+
+def several(export: Path, *, detects: str) -> Export:
+    """Make it an export of `SEVERAL` impulses; `detects` says that the default one does not."""
+    edit_all(export / METADATA, *DETECTS, ("LABEL_COUNT 2", "LABEL_COUNT 1"))
+    text = SEVERAL.replace("    .has_anomaly = 0,", f"    .has_anomaly = 0,\n    {detects},")
+    (export / VARIABLES).write_text(text)
+    return read_export(export)
+
+
+@pytest.mark.parametrize(
+    "detects",
+    [
+        ".object_detection = 0",
+        ".object_detection_count = 0",
+        ".results_type = EI_CLASSIFIER_TYPE_CLASSIFICATION",
+    ],
+)
+def test_of_several_impulses_the_default_one_runs(export: Path, detects: str) -> None:
+    found = several(export, detects=detects)
+    assert found.description == "Edge Impulse: near, deployment 3 (EON)"
+    assert (found.kind, found.labels, found.features) == ("classification", ("low", "high"), 3)
+    assert (found.frequency, found.outputs) == (100, (("scores", 2),))
+    assert "  impulse the default one of 2, which run_classifier() runs" in found.facts()
+
+
+def test_an_export_since_2025_tells_what_it_answers(export: Path) -> None:
+    found = several(export, detects=".results_type = EI_CLASSIFIER_TYPE_OBJECT_DETECTION")
+    assert (found.kind, found.outputs) == ("detection", (("boxes", 18),))
+    edit(export / VARIABLES, "TYPE_OBJECT_DETECTION", "TYPE_REGRESSION")
+    assert read_export(export).kind == "regression"
 
 
 def test_a_folder_that_is_no_export_is_no_network(export: Path) -> None:
