@@ -243,7 +243,7 @@ def pwr(design: PowerDesign) -> Maker:
                 wiring.core.request_reset()
 
         wiring.rcc.writable = lambda: made.writable
-        wiring.core.is_off_in_deep_sleep = lambda: made.is_standby
+        wiring.core.deep_sleep = lambda: made.is_standby
         wiring.wake = wake
         return made
 
