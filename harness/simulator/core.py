@@ -52,7 +52,8 @@ class Core:
         self.sleeping = False
         self.off = False
         """Whether the chip sleeps so deeply that only a reset ends it."""
-        self.is_off_in_deep_sleep: Callable[[], bool] = lambda: False
+        self.deep_sleep: Callable[[], bool] | None = None
+        """Returns whether a deep sleep switches the chip off. It stops SysTick; without: sleep."""
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
         self.report_awake: Callable[[bool], None] = lambda _awake: None
@@ -242,11 +243,16 @@ class Core:
             self._reset()
             return
         if not self.off and self._stop_handler.wakes():
-            self.sleeping = False
+            self._wake()
             return
-        is_deep = self.control[scs.SCR] & scs.SCR_SLEEPDEEP
-        self.off = bool(is_deep) and self.is_off_in_deep_sleep()
+        if self.deep_sleep is not None and self.control[scs.SCR] & scs.SCR_SLEEPDEEP:
+            self._devices.systick.hold()
+            self.off = self.deep_sleep()
         self.clock.sleep(next_deadline(self.timed), self._turn.wait)
+
+    def _wake(self) -> None:
+        self.sleeping = self.off = False
+        self._devices.systick.release()
 
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
@@ -300,7 +306,7 @@ class Core:
 
     def _halt(self, reason: int) -> None:
         self.halted = True
-        self.sleeping = self.off = False  # entering debug state ends a WFI (B1.5.19)
+        self._wake()  # entering debug state ends a WFI (B1.5.19)
         self._halt_wanted = False
         self._exceptions.lockup = False
         self.debug.dfsr |= reason

@@ -81,26 +81,37 @@ class TestStandby:
         found = results(tmp_path, program, chip="stm32l475xg")
         assert found == [0, power_on, 0, 1 << 8, power_on, 7, 0]
 
-    def test_stop_is_left_by_the_interrupt_alone(self, tmp_path: Path) -> None:
-        """With PDDS clear, the RTC's event wakes the core only through EXTI and NVIC."""
-        program = """
+    @pytest.mark.parametrize(("deep", "found"), [(0, [15, 99]), (4, [19, 99])])
+    def test_systick_does_not_end_stop(self, tmp_path: Path, deep: int, found: list[int]) -> None:
+        """In sleep, SysTick comes first; in Stop, it stands, and the RTC's event ends it."""
+        program = f"""
     start:
-        ldr     r1, =0xE000ED10
-        movs    r4, #4
-        str     r4, [r1]
-        ldr     r0, =0xE000E014      @ SysTick wakes it
-        movs    r4, #200
-        str     r4, [r0]
-        movs    r4, #7
-        str     r4, [r0, #-4]
+        poke    0x40007000, 0x100
+        poke    0x40023870, 0x8101
+        poke    0x40002824, 0xCA
+        poke    0x40002824, 0x53
+        poke    0x40002814, 3       @ wake up after 64 cycles, about 2 ms
+        poke    0x40002808, 0x4400
+        poke    0x40013C00, 1 << 22
+        poke    0x40013C08, 1 << 22
+        poke    0xE000E100, 1 << 3
+        poke    0xE000ED10, {deep}
+        poke    0xE000E014, 1600
+        poke    0xE000E018, 0
+        poke    0xE000E010, 7
         wfi
+        poke    0xE000E010, 0
         note    99
         bkpt    #0
     tick:
         note    15
         bx      lr
+    event:
+        note    19
+        poke    0x40013C14, 1 << 22
+        bx      lr
     """
-        assert results(tmp_path, program, {15: "tick"}) == [15, 99]
+        assert results(tmp_path, program, {15: "tick", 19: "event"}) == found
 
 
 class Stand:

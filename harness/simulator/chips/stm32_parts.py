@@ -134,9 +134,10 @@ def _usart_wires(
 
 
 def spi(wiring: Wiring, block: Block) -> Device:
-    """Make an SPI."""
+    """Make an SPI; the second and third one are on APB1."""
     receive, transmit = (wiring.requests[f"{block.name}_{way}"] for way in ("RX", "TX"))
-    return Spi(wiring.line(block.lines[0]), receive, transmit)
+    ticks = partial(wiring.tree.bus_ticks, 1 if block.name in ("SPI2", "SPI3") else 2)
+    return Spi(wiring.line(block.lines[0]), receive, transmit, wiring.agenda, ticks)
 
 
 def i2c_v1(wiring: Wiring, block: Block) -> Device:
@@ -243,7 +244,7 @@ def pwr(design: PowerDesign) -> Maker:
                 wiring.core.request_reset()
 
         wiring.rcc.writable = lambda: made.writable
-        wiring.core.is_off_in_deep_sleep = lambda: made.is_standby
+        wiring.core.deep_sleep = lambda: made.is_standby
         wiring.wake = wake
         return made
 
