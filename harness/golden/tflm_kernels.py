@@ -51,7 +51,8 @@ def compute(
             else:
                 interpreter.reset()
         for position, values in enumerate(vector):
-            interpreter.set_input(np.ascontiguousarray(values), position)
+            # ascontiguousarray() would make a vector of a scalar, which TFLM refuses.
+            interpreter.set_input(np.asarray(values, order="C"), position)
         interpreter.invoke()
         for position, result in enumerate(results):
             if tensors:

@@ -17,9 +17,10 @@ from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
 from harness.golden import oracle
 from harness.model.tflite_file import parse
-from tests.support import graphs
+from tests.support import graphs, operators_float32, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
+from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder, Pick
+from tests.support.operator_parts import Make
 from tests.support.operators_elementwise import TOLERANCES
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +105,29 @@ def test_a_dense_layer_equals_tflm(host: Host, per_channel: bool, activation: in
     source = b.activation((1, 37), 0.02, 100)
     now = b.dense(source, 11, per_channel=per_channel, activation=activation)
     host.check(b.build([source], [b.dense(now, 3, bias=False, per_channel=per_channel)]))
+
+
+def dense_int8(b: Builder, pick: Pick) -> tuple[int, int]:
+    source = b.activation((3, 12), 0.02, -9)
+    return source, b.dense(source, 5, keep=True, per_channel=bool(pick(0, 1)))
+
+
+@pytest.mark.parametrize("matrices", [1, 2])
+@pytest.mark.parametrize(
+    "make", [dense_int8, operators_int16.fully_connected, operators_float32.fully_connected]
+)
+def test_of_several_matrices_a_dense_layer_takes_the_first_as_tflm(
+    host: Host, make: Make, matrices: int
+) -> None:
+    models = {}
+    for seed in range(4):
+        b = Builder(np.random.default_rng(seed))
+        source, result = make(b, graphs.from_rng(np.random.default_rng(seed)))
+        weights = b.tensors[1]
+        weights.shape, weights.axis = (matrices, *weights.shape), 1
+        b.buffers[weights.buffer] += bytes((matrices - 1) * len(b.buffers[weights.buffer]))
+        models[f"seed {seed}"] = b.build([source], [result])
+    host.check_all(models)
 
 
 @pytest.mark.parametrize("kind", ["FULLY_CONNECTED", "CONV_2D"])
