@@ -186,5 +186,7 @@ def _lines(check: _Check) -> Iterator[CheckLine]:
                 continue
             if part in {"hello", "vectors", "line"}:
                 error = with_diagnosis(error, check.board)
-            text = f"{error.where}: {error.what}" if error.where else error.what
+            place = f"place {check.request.board_options.place}"  # which everybody knows
+            where = error.where.removeprefix(place).removeprefix(": ")
+            text = f"{where}: {error.what}" if where else error.what
             yield CheckLine(part, False, text, error.remedy)
