@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
-from harness.golden import edge_impulse_golden
+from harness.golden import edge_impulse_golden, oracle
 from harness.golden.edge_impulse_rounding import AMPLITUDE, COPIES, moved_copies, rounding
 from harness.image.build import build_image
 from harness.image.toolchain import find_toolchain
@@ -584,6 +585,58 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
         edge_impulse_golden.answers(
             found, np.zeros((1, 6), np.float32), np.ones(1, np.bool_), workspace.golden
         )
+
+
+def running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@needs_compilers
+def test_golden_s_program_is_built_while_the_image_is(export: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden"
+    model = load_model(export)
+    with oracle.prepared(model, golden):
+        pass
+    (program,) = golden.glob("host-*/program")
+    built = program.stat().st_mtime_ns
+    oracle.of_model(model, model.vectors, golden, lambda _: None)
+    assert program.stat().st_mtime_ns == built
+    program.unlink()
+    with oracle.prepared(model, golden):  # the outputs are kept
+        pass
+    assert not program.exists()
+
+
+@needs_compilers
+def test_golden_s_program_is_not_built_on_if_the_image_fails(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden, compiler = tmp_path / "golden", tmp_path / "bin" / "cc"
+    compiler.parent.mkdir()
+    started = tmp_path / "started"
+    compiler.write_text(
+        f"#!/bin/sh\necho $$ >{started}.new\nmv {started}.new {started}\nsleep 60\n"
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{compiler.parent}:{os.environ['PATH']}")
+
+    def fail() -> None:
+        with oracle.prepared(load_model(export), golden):
+            deadline = time.monotonic() + 30
+            while not started.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            raise InputError("the image is too large")
+
+    assert message(fail) == "the image is too large"
+    deadline = time.monotonic() + 10
+    while running(int(started.read_text())):
+        assert time.monotonic() < deadline, "the compiler runs on"
+        time.sleep(0.05)
+    assert list(golden.glob("host-*/program")) == []
 
 
 def logs_in_c(sdk: Path) -> None:
