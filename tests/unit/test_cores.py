@@ -244,7 +244,7 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "toolchain"),
     [
-        pytest.param("qemu-m0", "clang", marks=needs_clang),
+        pytest.param("qemu-m0", "clang", marks=[needs_clang, pytest.mark.slow]),
         pytest.param("qemu-m4", "gcc", marks=needs_gcc),
         pytest.param("qemu-m55", "gcc", marks=needs_gcc),
     ],
