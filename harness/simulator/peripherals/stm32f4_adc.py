@@ -18,16 +18,25 @@ _EOC, _JEOC, _JSTRT, _STRT, _OVR = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
 _EOCIE, _JEOCIE, _OVRIE, _SCAN = 1 << 5, 1 << 7, 1 << 26, 1 << 8
 _ADON, _CONT, _DMA, _EOCS, _ALIGN = 1 << 0, 1 << 1, 1 << 8, 1 << 10, 1 << 11
 _JSWSTART, _SWSTART = 1 << 22, 1 << 30
-_INTERNAL = {16: 943, 17: 1502, 18: 943}
-"""25 degrees Celsius (0.76 V) and VREFINT (1.21 V) at 3.3 V: 13.10 and 13.11, DS9405."""
+_TEMPERATURE, _SUPPLY = 943, 1024  # 25 degrees Celsius (0.76 V); a fourth of VBAT
+_INTERNAL = {16: _TEMPERATURE, 17: 1502, 18: _TEMPERATURE}
+"""With VREFINT (1.21 V), at 3.3 V: 13.10 and 13.11, DS9405."""
+_CCR, _VBATE = 0x304, 1 << 22  # selects VBAT for channel 18
 _TICKS = 500  # of the core, for one conversion
 _UNIT = 0x100
 
 
 class _Unit:
-    """One ADC; `changed` drives the common interrupt."""
+    """One ADC; `changed` drives the common interrupt. `internal` are its internal channels."""
 
-    def __init__(self, agenda: Agenda, request: DmaRequest, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        agenda: Agenda,
+        request: DmaRequest,
+        changed: Callable[[], None],
+        internal: Mapping[int, int],
+    ) -> None:
+        self._internal = internal
         self._agenda = agenda
         self._request = request
         self._changed = changed
@@ -85,7 +94,7 @@ class _Unit:
             self.start()
 
     def _result(self, channel: int) -> int:
-        value = sample(_INTERNAL, channel, self._registers.get(_CR1, 0) >> 24 & 3)
+        value = sample(self._internal, channel, self._registers.get(_CR1, 0) >> 24 & 3)
         return value << 4 if self._registers.get(_CR2, 0) & _ALIGN else value
 
     def _convert(self) -> None:
@@ -133,13 +142,15 @@ class F4Adcs:
         self._line = line
         self._common: dict[int, int] = {}
         self._units: list[_Unit] = []
-        self._units += [_Unit(agenda, request, self._drive) for request in requests]
+        self._internal = dict(_INTERNAL)
+        self._units += [_Unit(agenda, request, self._drive, self._internal) for request in requests]
         for source, reactions in triggers.items():
             reactions.append(partial(self._trigger, source))
 
     def reset(self) -> None:
         """Switch all off."""
         self._common.clear()
+        self._internal.update(_INTERNAL)
         for unit in self._units:
             unit.reset()
         self._drive()
@@ -165,6 +176,8 @@ class F4Adcs:
         """Write a register."""
         if offset >= _COMMON:
             self._common[offset] = value
+            if offset == _CCR:
+                self._internal[18] = _SUPPLY if value & _VBATE else _TEMPERATURE
         else:
             self._units[offset // _UNIT].write(offset % _UNIT, value)
 
