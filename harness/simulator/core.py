@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
@@ -23,6 +24,8 @@ from harness.simulator.thumb import Block
 from harness.simulator.turn import Turn
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
+_INLINE_SLICE = 20_000  # of them, between two looks at the time
+_INLINE_SECONDS = 0.5  # a program that only accesses devices needs more for that many
 _IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
 _POLL_PAUSE = 0.002  # the same while it polls memory; a debugger's write ends the pause
 _CLOSE_DEADLINE = 5.0  # seconds
@@ -136,10 +139,10 @@ class Core:
                 return
             self.halted = False
             self.executor.pass_breakpoint()
-            limit = self.executor.now() + _INLINE_INSTRUCTIONS
+            limit, end = self.executor.now() + _INLINE_INSTRUCTIONS, monotonic() + _INLINE_SECONDS
             self._idle = False
-            while self._keeps_running() and self.executor.now() < limit:
-                self._execute(limit, lambda: True)
+            while self._keeps_running() and self.executor.now() < limit and monotonic() < end:
+                self._execute(min(self.executor.now() + _INLINE_SLICE, limit), lambda: True)
 
     def idle(self) -> None:
         """Pause briefly for other threads: the firmware polls a UART without data."""

@@ -128,6 +128,12 @@ class TestF4:
         f4.converted()
         assert f4.adcs.read(self.DR) == 128 << 4
 
+    def test_vbat_takes_the_place_of_the_temperature(self, f4: Stand) -> None:
+        for enabled, result in ((1 << 23, 943), (1 << 23 | 1 << 22, 1024)):
+            f4.write({COMMON + 4: enabled, self.SQR3: 18, self.CR2: self.START})
+            f4.converted()
+            assert f4.adcs.read(self.DR) == result
+
     def test_a_reset_switches_off(self, f4: Stand) -> None:
         f4.write({self.CR1: 1 << 5, self.CR2: self.START})
         f4.converted()

@@ -24,6 +24,8 @@ class AdcUnit(ABC):
     """The register with the result of a regular conversion."""
     EOC: ClassVar[int]
     """The flag of its end, which a read of the result clears."""
+    INTERNAL: ClassVar[Mapping[int, int]]
+    """The results of the channels inside the chip."""
     KEPT: ClassVar[int]
     """What a narrow write to the status register leaves in its other bits: all 1 or all 0."""
 
@@ -36,6 +38,7 @@ class AdcUnit(ABC):
     def reset(self) -> None:
         """Switch it off."""
         self._registers = dict(self.AFTER_RESET)
+        self.internal = dict(self.INTERNAL)
         self.flags = 0
         self._rank = 0
         self._stop()
@@ -129,13 +132,17 @@ class Adcs(ABC):
     def write(self, offset: int, value: int) -> None:
         """Write a register."""
         if offset >= _COMMON:
-            self._common[offset - _COMMON] = value
+            self._write_common(offset - _COMMON, value)
         else:
             self._units[offset // _UNIT].write(offset % _UNIT, value)
 
     def _read_common(self, offset: int) -> int:
         """Return a register of all units."""
         return self._common.get(offset, 0)
+
+    def _write_common(self, offset: int, value: int) -> None:
+        """Write a register of all units."""
+        self._common[offset] = value
 
     @abstractmethod
     def _drive(self) -> None:

@@ -14,18 +14,20 @@ from harness.simulator.peripherals.stm32_adcs import Adcs, AdcUnit
 
 _SR, _CR1, _CR2, _HTR, _SQR1, _SQR2, _SQR3 = 0x00, 0x04, 0x08, 0x24, 0x2C, 0x30, 0x34
 _JSQR, _JDR1, _DR = 0x38, 0x3C, 0x4C
-_CSR, _CDR = 0x0, 0x8  # of all units
+_CSR, _CCR, _CDR = 0x0, 0x4, 0x8  # of all units
+_VBATE = 1 << 22  # selects VBAT for channel 18
 _EOC, _JEOC, _JSTRT, _STRT, _OVR = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
 _EOCIE, _JEOCIE, _OVRIE, _SCAN = 1 << 5, 1 << 7, 1 << 26, 1 << 8
 _ADON, _CONT, _DMA, _EOCS, _ALIGN = 1 << 0, 1 << 1, 1 << 8, 1 << 10, 1 << 11
 _JSWSTART, _SWSTART = 1 << 22, 1 << 30
-_INTERNAL = {16: 943, 17: 1502, 18: 943}
-"""25 degrees Celsius (0.76 V) and VREFINT (1.21 V) at 3.3 V: 13.10 and 13.11, DS9405."""
+_TEMPERATURE, _SUPPLY = 943, 1024  # 25 degrees Celsius (0.76 V); a fourth of VBAT
+_INTERNAL = {16: _TEMPERATURE, 17: 1502, 18: _TEMPERATURE}
+"""With VREFINT (1.21 V), at 3.3 V: 13.10 and 13.11, DS9405."""
 
 
 class _Unit(AdcUnit):
     AFTER_RESET: ClassVar = {_HTR: 0xFFF}
-    DATA, EOC, KEPT = _DR, _EOC, 0xFFFF_FFFF
+    DATA, EOC, INTERNAL, KEPT = _DR, _EOC, _INTERNAL, 0xFFFF_FFFF
 
     @property
     def pending(self) -> bool:
@@ -59,7 +61,7 @@ class _Unit(AdcUnit):
             self._start()
 
     def _result(self, channel: int) -> int:
-        value = sample(_INTERNAL, channel, self._registers.get(_CR1, 0) >> 24 & 3)
+        value = sample(self.internal, channel, self._registers.get(_CR1, 0) >> 24 & 3)
         return value << 4 if self._registers.get(_CR2, 0) & _ALIGN else value
 
     def _convert(self) -> None:
@@ -110,6 +112,12 @@ class F4Adcs(Adcs):
             low, high = (unit.read(_DR) for unit in self._units[:2])
             return high << 16 | low
         return super()._read_common(offset)
+
+    def _write_common(self, offset: int, value: int) -> None:
+        super()._write_common(offset, value)
+        if offset == _CCR:
+            for unit in self._units:
+                unit.internal[18] = _SUPPLY if value & _VBATE else _TEMPERATURE
 
     def _drive(self) -> None:
         self._line(any(unit.pending for unit in self._units))

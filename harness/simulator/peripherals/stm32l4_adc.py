@@ -25,7 +25,7 @@ _FIRST_RANKS, _RANKS = 4, 5  # in SQR1 and in the others
 
 class _Unit(AdcUnit):
     AFTER_RESET: ClassVar = {_CR: 1 << 29, 0x20: 0x0FFF_0000, 0x24: 0xFF_0000, 0x28: 0xFF_0000}
-    DATA, EOC, KEPT = _DR, _EOC, 0
+    DATA, EOC, INTERNAL, KEPT = _DR, _EOC, _INTERNAL, 0
 
     @property
     def pending(self) -> bool:
@@ -62,7 +62,7 @@ class _Unit(AdcUnit):
             self._begin()
 
     def _result(self, channel: int) -> int:
-        return sample(_INTERNAL, channel, self._registers.get(_CFGR, 0) >> 3 & 3)
+        return sample(self.internal, channel, self._registers.get(_CFGR, 0) >> 3 & 3)
 
     def _convert(self) -> None:
         configuration = self._registers.get(_CFGR, 0)
