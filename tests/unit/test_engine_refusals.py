@@ -476,8 +476,12 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "6 pixels of axis 2 are not 1 blocks of 4",
     ),
     "batch to space, batch": (
-        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(1, 8, 6, 2)),
-        "1x8x6x2 in blocks of [2, 1] is not 1x4x6x2",
+        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(2, 8, 6, 2)),
+        "the batch is not fixed in the file, so it has one image where the blocks make several",
+    ),
+    "space to batch, batch": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2, 1), ints(0, 0, 0, 0), result=(3, 2, 6, 2)),
+        "1x4x6x2 in blocks of [2, 1] is not 3x2x6x2",
     ),
     "concatenation, too many": (
         lambda: layer(

@@ -108,6 +108,12 @@ def _sides(
     if len(block) != axes or len(border) != 2 * axes or min(block) < 1 or min(border) < 0:
         view.fail(f"block {block} and border {border} do not suit {shape(image)}", CONVERT_AGAIN)
     whole = (image.shape[0] * math.prod(block), image.shape[-1])
+    if blocks.shape[0] == 1 < whole[0]:
+        view.fail(
+            "the batch is not fixed in the file, so it has one image where the blocks make "
+            "several; TFLM then computes only a part of the values",
+            "convert the model with a fixed batch: keras.Input(shape=..., batch_size=1)",
+        )
     if whole != (blocks.shape[0], blocks.shape[-1]):
         view.fail(f"{shape(image)} in blocks of {block} is not {shape(blocks)}", CONVERT_AGAIN)
     # Without a width, an image is one pixel wide.
