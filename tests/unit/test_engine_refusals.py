@@ -742,6 +742,13 @@ def test_a_float_layer_of_an_int8_network_with_float_ends_has_its_own_remedy(
     assert "full-integer" not in remedy_of(b.build([source], [result]), tmp_path)
 
 
+def test_where_the_converter_wrote_one_for_an_open_batch_the_remedy_is_to_fix_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("reshape, size", "batch to space, batch"):
+        assert "batch_size=1" in remedy_of(CASES[name][0](), tmp_path)
+
+
 def remedy_of(model: bytes, tmp_path: Path) -> str:
     graph = parse(model, where="models/bad.tflite")
     with pytest.raises(InputError) as caught:

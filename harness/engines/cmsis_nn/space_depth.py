@@ -6,7 +6,7 @@ from typing import cast
 from harness.engines.cmsis_nn.copies import strided_copy
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, FIX_THE_BATCH
 from harness.model.graph import Tensor
 from harness.model.operator_options import BlockOptions
 
@@ -112,7 +112,7 @@ def _sides(
         view.fail(
             "the batch is not fixed in the file, so it has one image where the blocks make "
             "several; TFLM then computes only a part of the values",
-            "convert the model with a fixed batch: keras.Input(shape=..., batch_size=1)",
+            FIX_THE_BATCH,
         )
     if whole != (blocks.shape[0], blocks.shape[-1]):
         view.fail(f"{shape(image)} in blocks of {block} is not {shape(blocks)}", CONVERT_AGAIN)
