@@ -39,6 +39,8 @@ _REMEDIES = {
     "needs more than": "make the network or its input smaller: no target has the memory",
     "no answer within": "make the network or its input smaller",
     "failed to invoke": "check the inputs: an index outside of a table ends an inference, too",
+    "SIGABRT": "check the inputs: TFLM ends itself for some, such as equal values everywhere at a "
+    "SOFTMAX of many classes",
 }
 
 
