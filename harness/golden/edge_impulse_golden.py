@@ -99,7 +99,8 @@ def built_meanwhile(export: Export, folder: Path) -> Iterator[None]:
     thread.start()
     try:
         yield
-    except BaseException:
+        thread.join()
+    except BaseException:  # also of the wait
         stopped.set()
         raise
     finally:

@@ -51,7 +51,7 @@ class Metadata:
         literal = _TEXT.fullmatch(self._value(name, f'"{default}"'))
         if literal is None:
             raise self.wrong(name, "is not a string literal")
-        return literal[1]
+        return _unescaped(literal[1])
 
     def word(self, name: str) -> str:
         """Return the value of EI_CLASSIFIER_`name` as it is written, without a common prefix."""
@@ -144,7 +144,7 @@ class Variables:
         The list may be that of another impulse unless the default one names it.
         """
         lists = {
-            name: tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(found))
+            name: tuple(_unescaped(text) for text in _TEXT.findall(found))
             for name, found in _CATEGORIES.findall(self._source)
         }
         if not lists:
@@ -164,6 +164,10 @@ class Variables:
                 + DEPLOY_AGAIN,
             )
         return labels
+
+
+def _unescaped(literal: str) -> str:
+    return re.sub(r"\\(.)", r"\1", literal)
 
 
 def _read(path: Path) -> str:

@@ -105,7 +105,9 @@ def test_the_digest_is_of_the_sources_and_of_no_path(export: Path, tmp_path: Pat
 
 def test_labels_are_read_as_c_writes_them(export: Path) -> None:
     edit(export / VARIABLES, '{"low", "high"}', '{ "a \\"b\\", c}" ,\n  "high", }')
-    assert read_export(export).labels == ('a "b", c}', "high")
+    edit(export / METADATA, '"loudness //', '"\\"loudness\\" //')
+    found = read_export(export)
+    assert (found.project, found.labels) == ('"loudness" // of a thing', ('a "b", c}', "high"))
 
 
 def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
@@ -655,6 +657,7 @@ def logs_in_c(sdk: Path) -> None:
 @needs_compilers
 def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -> None:
     edit_all(export / METADATA, *DETECTS)
+    edit(export / VARIABLES, '"low"', r'"l\"ow"')
     types = export / "edge-impulse-sdk" / "classifier" / "ei_classifier_types.h"
     for kind in ("dsp", "classification", "anomaly"):
         edit(types, f"int64_t {kind}_us;", f"int {kind};")

@@ -88,7 +88,8 @@ class EdgeImpulse:
         names = [*_ADAPTER, _BUILD]
         for name in names:
             shutil.copy(_HERE / name, directory / name)
-        (directory / _LABELS).write_text("".join(f"{_literal(each)},\n" for each in export.labels))
+        labels = "".join(f"{_literal(each)},\n" for each in export.labels)
+        (directory / _LABELS).write_text(labels, encoding="utf-8")
         names.append(_LABELS)
         version = f"{export.sdk} (export {export.digest[:12]})"
         sources = sorted(
