@@ -33,6 +33,15 @@ _SIGNALS = 128  # exit codes above this are signals
 _START_SECONDS = 60.0
 _INFERENCE_SECONDS = 10.0
 _MEMORY = 1 << 30  # bytes of address space, in addition to the vectors
+# What to do about a rejection, by words of its reason. The first ones that fit count.
+_REMEDIES = {
+    "Failed to resize buffer": "make the network or its input smaller: no target has the memory",
+    "needs more than": "make the network or its input smaller: no target has the memory",
+    "no answer within": "make the network or its input smaller",
+    "failed to invoke": "check the inputs: an index outside of a table ends an inference, too",
+    "SIGABRT": "check the inputs: TFLM ends itself for some, such as equal values everywhere at a "
+    "SOFTMAX of many classes",
+}
 
 
 def compute_in_child(
@@ -108,10 +117,11 @@ def _not_loaded(package: str, reason: str) -> InfrastructureError:
 
 
 def _rejected(interpreter: Interpreter, where: str, reason: str) -> InputError:
+    fitting = (remedy for words, remedy in _REMEDIES.items() if words in reason)
     return InputError(
         f"{interpreter.name} cannot run it: {reason}",
         where=where,
-        remedy="convert to full-integer int8",
+        remedy=next(fitting, "convert to full-integer int8"),
     )
 
 

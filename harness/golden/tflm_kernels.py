@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.golden import detection_tail, int4_unpacking, tflm_replacements
+from harness.golden import detection_tail, int4_unpacking, other_signatures, tflm_replacements
 from harness.model.tflite_file import parse
 
 Array = np.ndarray[Any, Any]
@@ -40,6 +40,7 @@ def compute(
         model = int4_unpacking.unpacked(graph)
     if tflm_replacements.note(graph):
         model = tflm_replacements.with_tflms_kernels(model, graph)
+    model = other_signatures.emptied(model, graph)
     interpreter = _interpreter(model, keep=bool(tensors))
     results: list[list[Array]] = [[] for _ in tensors or graph.outputs]
     for number, vector in enumerate(zip(*inputs, strict=True)):
@@ -50,7 +51,8 @@ def compute(
             else:
                 interpreter.reset()
         for position, values in enumerate(vector):
-            interpreter.set_input(np.ascontiguousarray(values), position)
+            # ascontiguousarray() would make a vector of a scalar, which TFLM refuses.
+            interpreter.set_input(np.asarray(values, order="C"), position)
         interpreter.invoke()
         for position, result in enumerate(results):
             if tensors:

@@ -78,7 +78,7 @@ def _of_file(facts: FileFacts, refused: Sequence[OperatorFacts]) -> Cause | None
         or _stored(facts)
         or _unknown_type(facts)
         or _masked(refused)
-        or (None if refused else _shape(facts))
+        or (None if refused else _shape(facts) or _loop(facts))
     )
 
 
@@ -170,11 +170,25 @@ def _shape(facts: FileFacts) -> Cause | None:
     return None
 
 
+def _loop(facts: FileFacts) -> Cause | None:
+    """Return whether the file is a recurrent layer as Keras converts it for any batch."""
+    kinds = {each.kind for each in facts.operators}
+    if "WHILE" in kinds and any(tensor.dynamic for tensor in facts.tensors):
+        return (
+            "has a loop over the steps of a recurrent layer (WHILE) whose tensors have no fixed "
+            "size: TFLM cannot plan memory for it",
+            "give the Keras model to harness models add, which unrolls the layer. Or build the "
+            "layer with unroll=True and the input with keras.Input(shape=..., batch_size=1), load "
+            "the weights, and convert again",
+        )
+    return None
+
+
 def _computed(refused: Sequence[OperatorFacts], unknown: Collection[str]) -> Cause | None:
     """Return with which types the `refused` layers compute, if a converter's option set them."""
     builtin = [each for each in refused if not each.custom]
     known = [each for each in builtin if each.kind not in unknown]
-    return _hybrid(builtin) or _floats(known) or _legacy(builtin)
+    return _hybrid(builtin) or _floats(known) or _legacy(builtin) or _rounded(builtin)
 
 
 def _hybrid(refused: Sequence[OperatorFacts]) -> Cause | None:
@@ -211,6 +225,16 @@ def _legacy(refused: Sequence[OperatorFacts]) -> Cause | None:
             "int8",
             FULL_INTEGER,
         )
+    return None
+
+
+def _rounded(refused: Sequence[OperatorFacts]) -> Cause | None:
+    """Return whether the `refused` layers round floats to uint8."""
+    if any(
+        (each.kind, each.inputs[0].type, each.outputs[0].type) == ("QUANTIZE", "FLOAT32", "UINT8")
+        for each in refused
+    ):
+        return "rounds floats to uint8 (QUANTIZE); TFLM rounds them to int8 or int16", FULL_INTEGER
     return None
 
 

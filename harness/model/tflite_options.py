@@ -8,6 +8,7 @@ import tflite
 
 from harness.errors import InputError
 from harness.model.custom_options import CUSTOM_OPTIONS, read_custom_options
+from harness.model.file_facts import names_of
 from harness.model.operator_options import (
     Activation,
     AxisOptions,
@@ -102,6 +103,8 @@ DEFAULTS: dict[str, Options] = {
     "BATCH_MATMUL": BatchMatMulOptions(adj_x=False, adj_y=False),
 }
 
+_ALL_OPTIONS = names_of(tflite.BuiltinOptions)
+
 
 def schema_name(kind: str) -> str | None:
     """Return the schema's name of the options of an operator of this `kind`, if it has options."""
@@ -131,7 +134,8 @@ def read_options(
             return DEFAULTS[kind]
         raise fail(f"{who} has no options")
     if table.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, name):
-        raise fail(f"{who} has the options of another operator")
+        other = _ALL_OPTIONS.get(table.BuiltinOptionsType(), "unknown ones")
+        raise fail(f"{who} has the options of another operator: {other}")
     source = getattr(tflite, name)()
     source.Init(union.Bytes, union.Pos)
     hints = get_type_hints(options)

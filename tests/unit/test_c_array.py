@@ -53,6 +53,7 @@ STYLES = {
     "signed": array("const int8_t g_model[]", SIGNED),
     "words": array("const uint32_t g_model[]", WORDS),
     "Windows lines": source(hexadecimal()).replace(b"\n", b"\r\n"),
+    "a path for a name": array(r"const unsigned char .\models\model-q[]  DATA_ALIGN_ATTRIBUTE"),
     "other arrays": array("const char labels[]", "65, 66") + source(decimal()) + array("int a[3]"),
 }
 

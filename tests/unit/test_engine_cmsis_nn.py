@@ -17,9 +17,10 @@ from harness.engines.registry import ENGINES, find_engine
 from harness.errors import InputError
 from harness.golden import oracle
 from harness.model.tflite_file import parse
-from tests.support import graphs
+from tests.support import graphs, operators_float32, operators_int16
 from tests.support.engine_host import NN, Host
-from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder
+from tests.support.graphs import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Builder, Pick
+from tests.support.operator_parts import Make
 from tests.support.operators_elementwise import TOLERANCES
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,29 @@ def test_a_dense_layer_equals_tflm(host: Host, per_channel: bool, activation: in
     host.check(b.build([source], [b.dense(now, 3, bias=False, per_channel=per_channel)]))
 
 
+def dense_int8(b: Builder, pick: Pick) -> tuple[int, int]:
+    source = b.activation((3, 12), 0.02, -9)
+    return source, b.dense(source, 5, keep=True, per_channel=bool(pick(0, 1)))
+
+
+@pytest.mark.parametrize("matrices", [1, 2])
+@pytest.mark.parametrize(
+    "make", [dense_int8, operators_int16.fully_connected, operators_float32.fully_connected]
+)
+def test_of_several_matrices_a_dense_layer_takes_the_first_as_tflm(
+    host: Host, make: Make, matrices: int
+) -> None:
+    models = {}
+    for seed in range(4):
+        b = Builder(np.random.default_rng(seed))
+        source, result = make(b, graphs.from_rng(np.random.default_rng(seed)))
+        weights = b.tensors[1]
+        weights.shape, weights.axis = (matrices, *weights.shape), 1
+        b.buffers[weights.buffer] += bytes((matrices - 1) * len(b.buffers[weights.buffer]))
+        models[f"seed {seed}"] = b.build([source], [result])
+    host.check_all(models)
+
+
 @pytest.mark.parametrize("kind", ["FULLY_CONNECTED", "CONV_2D"])
 def test_multipliers_are_rounded_as_in_tflm(host: Host, kind: str) -> None:
     # With these scales a product in float32 and one in double give different multipliers,
@@ -153,8 +177,9 @@ def test_softmax_survives_where_tflm_aborts(host: Host) -> None:
     model = b.build([source], [b.softmax(source)])
     equal = np.zeros((1, 1, 1000), np.int8)
     assert (host.run(model, equal) == -128).all()
-    with pytest.raises(InputError, match="cannot run it"):
+    with pytest.raises(InputError, match="cannot run it") as caught:
         oracle.outputs(model, equal)
+    assert "equal values everywhere at a SOFTMAX" in caught.value.remedy
     equal[0, 0, 17] = 127
     host.check(model, equal)
 
@@ -175,6 +200,33 @@ def test_a_row_of_pixels_equals_tflm(host: Host) -> None:
     now = b.conv_2d(source, 5, (1, 5))
     now = b.depthwise(now, 1, (1, 3))
     host.check(b.build([source], [now]))
+
+
+LONG = 40_000  # samples of a recording: more than CMSIS-NN's convolutions count
+
+
+def test_a_recording_longer_than_an_int16_equals_tflm(host: Host) -> None:
+    b = Builder()
+    source = b.activation((1, 1, LONG, 1), 0.02, 3)
+    now = b.conv_2d(source, 3, (1, 9), stride=(1, 1), activation=RELU)
+    now = b.depthwise(now, 2, (1, 5), dilation=(1, 2))
+    now = b.pool("AVERAGE_POOL_2D", now, (1, 2))
+    now = b.pool("MAX_POOL_2D", now, (1, 3))
+    now = b.conv_2d(now, 2, (1, 1), stride=(1, 40))
+    host.check(b.build([source], [now]))
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float32])
+def test_a_long_recording_of_another_type_equals_tflm(host: Host, dtype: type[Any]) -> None:
+    b = Builder()
+    scale, zero_point = ([0.01], [0]) if dtype == np.int16 else ([], [])
+    source, result = (
+        b.tensor((1, side, 1, 1), dtype=dtype, scale=scale, zero_point=zero_point)
+        for side in (LONG, LONG - 2)
+    )
+    window = {"FilterHeight": 3, "FilterWidth": 1, "StrideH": 1, "StrideW": 1, "Padding": VALID}
+    b.operator("MAX_POOL_2D", [source], [result], "Pool2DOptions", **window)
+    host.check(b.build([source], [result]))
 
 
 def test_a_residual_network_equals_tflm(host: Host) -> None:

@@ -7,6 +7,7 @@ from harness.errors import InputError
 from harness.golden import oracle
 from tests.support.graphs import Builder
 from tests.support.interpreters import needs_tflm
+from tests.support.operator_parts import numbers
 
 
 def model() -> bytes:
@@ -30,6 +31,33 @@ def test_outputs_come_in_the_order_of_the_inputs(capfd: pytest.CaptureFixture[st
     assert outputs.dtype == np.int8
     np.testing.assert_array_equal(outputs, inputs + 1)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_scalar_is_an_input() -> None:
+    b = Builder()
+    source, factor, result = (b.activation(sizes, 0.1, 0) for sizes in ((4,), (), (4,)))
+    b.operator("ADD", [source, factor], [result], "AddOptions")
+    data = b.build([source, factor], [result])
+    inputs = [np.arange(8, dtype=np.int8).reshape(2, 4), np.array([10, 20], np.int8)]
+    np.testing.assert_array_equal(oracle.answers(data, inputs)[0], inputs[0] + [[10], [20]])
+
+
+@needs_tflm
+@pytest.mark.parametrize(
+    ("index", "rows", "remedy"),
+    [(9, 4, "check the inputs"), (1, 40_000_000, "make the network or its input smaller")],
+)
+def test_a_rejection_says_what_to_do(index: int, rows: int, remedy: str) -> None:
+    b = Builder()
+    source, where = b.activation((1, 4), 0.1, 0), b.tensor((1,), dtype=np.int32)
+    table, row, result = (b.activation((count, 4), 0.1, 0) for count in (rows, 1, 1))
+    b.operator("BROADCAST_TO", [source, numbers(b, (rows, 4))], [table], "BroadcastToOptions")
+    b.operator("GATHER", [table, where], [row], "GatherOptions")
+    b.operator("RELU", [row], [result])
+    inputs: list[oracle.Array] = [np.zeros((1, 1, 4), np.int8), np.array([[index]], np.int32)]
+    with pytest.raises(InputError) as caught:
+        oracle.answers(b.build([source, where], [result]), inputs)
+    assert caught.value.remedy.startswith(remedy)
 
 
 @pytest.mark.parametrize(

@@ -476,8 +476,12 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "6 pixels of axis 2 are not 1 blocks of 4",
     ),
     "batch to space, batch": (
-        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(1, 8, 6, 2)),
-        "1x8x6x2 in blocks of [2, 1] is not 1x4x6x2",
+        lambda: layer("BATCH_TO_SPACE_ND", ints(2, 1), ints(0, 0, 0, 0), result=(2, 8, 6, 2)),
+        "the batch is not fixed in the file, so it has one image where the blocks make several",
+    ),
+    "space to batch, batch": (
+        lambda: layer("SPACE_TO_BATCH_ND", ints(2, 1), ints(0, 0, 0, 0), result=(3, 2, 6, 2)),
+        "1x4x6x2 in blocks of [2, 1] is not 3x2x6x2",
     ),
     "concatenation, too many": (
         lambda: layer(
@@ -598,8 +602,8 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         "the weights have a zero point, which TFLM's kernel ignores",
     ),
     "transposed convolution, side": (
-        lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"result": (1, 40000, 12, 3)}),
-        "exceeds 32767",
+        lambda: layer("TRANSPOSE_CONV", *UP, **CONVOLUTION | {"StrideW": 40000}),
+        "a stride or a side of the window exceeds 32767",
     ),
     "number of inputs": (lambda: layer("RELU", int8(2)), "has 2 inputs and 1 output"),
     "gather, index": (
@@ -736,6 +740,13 @@ def test_a_float_layer_of_an_int8_network_with_float_ends_has_its_own_remedy(
     b.operator("HARD_SWISH", [real], [result])
     b.tensors[result] = replace(b.tensors[result], dtype=FLOAT, shape=(1, 5))
     assert "full-integer" not in remedy_of(b.build([source], [result]), tmp_path)
+
+
+def test_where_the_converter_wrote_one_for_an_open_batch_the_remedy_is_to_fix_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("reshape, size", "batch to space, batch"):
+        assert "batch_size=1" in remedy_of(CASES[name][0](), tmp_path)
 
 
 def remedy_of(model: bytes, tmp_path: Path) -> str:

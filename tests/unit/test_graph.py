@@ -203,7 +203,7 @@ def test_options_of_another_operator_are_refused() -> None:
         _, inputs, outputs, _, _ = b.operators[0]
         b.operators[0] = ("FULLY_CONNECTED", inputs, outputs, "AddOptions", {})
 
-    assert "has the options of another operator" in refused(chain(change))
+    assert "has the options of another operator: AddOptions" in refused(chain(change))
 
 
 def test_absent_options_are_refused_where_they_matter() -> None:

@@ -113,15 +113,15 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "concatenation, zero point": (lambda: pair("CONCATENATION", 5), "has a zero point"),
     "depthwise, bias": (
         lambda: weighted("DEPTHWISE_CONV_2D", np.int32),
-        "the bias has type int32; TFLM takes int64",
+        "the bias has type int32, which TFLM reads as int64; it takes int64",
     ),
     "transposed convolution, bias": (
         lambda: weighted("TRANSPOSE_CONV", np.int32),
-        "the bias has type int32; TFLM takes int16 or int64",
+        "the bias has type int32, which TFLM reads as int64; it takes int16 or int64",
     ),
     "convolution, bias": (
         lambda: weighted("CONV_2D", np.int16),
-        "the bias has type int16; TFLM takes int32 or int64",
+        "the bias has type int16, which TFLM reads as int64; it takes int32 or int64",
     ),
     "convolution, scales": (lambda: weighted("CONV_2D", None, 1e-12), "too far apart"),
     "computed weights": (computed_weights, "must be constant"),

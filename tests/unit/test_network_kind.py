@@ -108,6 +108,11 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "its input 't0' has shape ?x?x3: a size other than the batch is not fixed",
         "batch_size=1",
     ),
+    "a loop over steps": (
+        one("WHILE", FLOAT, Data("FLOAT32", signature=(-1, -1, 3), shape=(1, 1, 3))),
+        "has a loop over the steps of a recurrent layer (WHILE) whose tensors have no fixed size",
+        "unroll=True",
+    ),
     "dynamic range": (
         dense(WEIGHTS, FLOAT),
         "is quantized with dynamic range: its weights are int8, but these layers compute",
@@ -135,6 +140,11 @@ CASES: dict[str, tuple[bytes, str, str]] = {
         "replace the layer in the model",
     ),
     "fake quantization": (one("FAKE_QUANT", FLOAT), "has FAKE_QUANT operators", "representative"),
+    "floats rounded to uint8": (
+        one("QUANTIZE", FLOAT, Data("UINT8", quantized=True)),
+        "rounds floats to uint8 (QUANTIZE); TFLM rounds them to int8 or int16",
+        "TFLITE_BUILTINS_INT8",
+    ),
     "uint8": (
         dense(Data("UINT8", 16, quantized=True, shape=(4, 4)), Data("UINT8", quantized=True)),
         "is quantized to uint8, as TensorFlow 1 did (FULLY_CONNECTED); TFLM computes with int8",

@@ -1,5 +1,7 @@
 """Weights, and what scales the sums of each output channel: shared by layers with weights."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from harness.engines.cmsis_nn.layer import Array, Struct, scale, shape
@@ -14,6 +16,18 @@ def weights_operand(view: OperatorView, weights: Tensor) -> tuple[str, tuple[Arr
         return view.address(weights), ()
     array = Array(view.names.of("weights"), weights.data, shape(weights))
     return array.name, (array,)
+
+
+def matrix_rank(view: OperatorView) -> int:
+    """Return the rank of the weights of FULLY_CONNECTED, which have at least two sides."""
+    return max(len(view.tensor(1).shape), 2)
+
+
+def first_matrix(weights: Tensor) -> Tensor:
+    """Return the matrix of FULLY_CONNECTED's `weights`: of several, TFLM takes the first."""
+    sides = weights.shape[-2:]
+    data = None if weights.data is None else weights.data.reshape(-1, *sides)[0]
+    return replace(weights, shape=sides, data=data)
 
 
 def channel_quantization(

@@ -21,7 +21,7 @@ from harness.engines.cmsis_nn.layer import (
 from harness.engines.cmsis_nn.operator_view import OperatorView
 from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
 from harness.engines.cmsis_nn.scratch import convolution, depthwise
-from harness.engines.cmsis_nn.window import Window, checked_window, dims, notes
+from harness.engines.cmsis_nn.window import MAX_SIDE, Window, checked_window, dims, notes
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     Conv2DOptions,
@@ -39,7 +39,7 @@ def conv_2d(view: OperatorView) -> Layer:
     weights = view.weights(1, 4, 0)
     channels, rows, columns, depth = weights.shape
     window = checked_window(view, options, (rows, columns), channels)
-    if depth != window.source.shape[3]:
+    if depth != window.source.shape[3] or window.long:
         return grouped_convolution(view, window, weights)
     if rows * columns * depth > MAX_COLUMN:
         view.fail(
@@ -104,6 +104,8 @@ def depthwise_conv_2d(view: OperatorView) -> Layer:
             f"{depth} channels times {multiplier} are not the weights' {channels} channels",
             CONVERT_AGAIN,
         )
+    if window.long:
+        return grouped_convolution(view, window, _of_one_channel(view, weights))
     of = view.names.of
     function, scratch = depthwise(view.core.extension, window, depth, channels)
     need = None
@@ -124,6 +126,17 @@ def depthwise_conv_2d(view: OperatorView) -> Layer:
     )
     macs = window.pixels * channels * rows * columns
     return replace(layer, macs=macs, scratch=scratch, scratch_need=need)
+
+
+def _of_one_channel(view: OperatorView, weights: Tensor) -> Tensor:
+    """Return depthwise `weights` as those of CONV_2D in groups of one channel."""
+    if weights.data is None:
+        view.fail(
+            f"the weights are computed, and a side of an image exceeds {MAX_SIDE}",
+            "make the layer smaller",
+        )
+    data = np.ascontiguousarray(np.asarray(weights.data).transpose(3, 1, 2, 0))
+    return replace(weights, shape=data.shape, data=data, quantized_axis=0)
 
 
 def _convolution(

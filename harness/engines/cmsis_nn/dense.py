@@ -5,7 +5,11 @@ from typing import cast
 import numpy as np
 
 from harness.engines.cmsis_nn import matmul
-from harness.engines.cmsis_nn.channel_scales import channel_quantization
+from harness.engines.cmsis_nn.channel_scales import (
+    channel_quantization,
+    first_matrix,
+    matrix_rank,
+)
 from harness.engines.cmsis_nn.layer import (
     Array,
     Call,
@@ -40,8 +44,11 @@ def fully_connected(view: OperatorView) -> Layer:
         view.fail(f"weights format {options.weights_format} is not supported", "use the default")
     source, result = view.activation(0), view.result()
     symmetric = _symmetric(view)
-    weights = view.weights(1, 2, 0) if symmetric else view.check_int8(view.tensor(1), "the weights")
-    view.check_rank(weights, 2, "the weights' tensor")
+    rank = matrix_rank(view)
+    given = view.tensor(1)
+    given = view.weights(1, rank, rank - 2) if symmetric else view.check_int8(given, "the weights")
+    view.check_rank(given, rank, "the weights' tensor")
+    weights = first_matrix(given)
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     if rows * inputs != source.elements or result.elements != rows * outputs:

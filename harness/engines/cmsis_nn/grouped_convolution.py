@@ -1,4 +1,4 @@
-"""CONV_2D in groups: CMSIS-NN 4.0.0 has no kernel for it."""
+"""CONV_2D in groups, or on images of many rows or columns: CMSIS-NN 4.0.0 has no kernel for it."""
 
 from harness.engines.cmsis_nn.channel_scales import channel_quantization, weights_operand
 from harness.engines.cmsis_nn.layer import (
@@ -18,7 +18,7 @@ from harness.model.graph import Tensor
 
 
 def grouped_convolution(view: OperatorView, window: Window, weights: Tensor) -> Layer:
-    """Lower CONV_2D whose weights read a part of the input's channels."""
+    """Lower CONV_2D whose weights read a part of the input's channels, or all of them."""
     source, result = window.source, window.result
     channels, rows, columns, depth = weights.shape
     groups = source.shape[3] // depth

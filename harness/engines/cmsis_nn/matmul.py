@@ -76,7 +76,7 @@ def matrices_of(
 def dense(view: OperatorView, clamp: tuple[int, int]) -> Layer:
     """Lower FULLY_CONNECTED as a product with a transposed matrix of any weights."""
     source, weights = view.activation(0), view.check_int8(view.tensor(1), "the weights")
-    outputs, inputs = weights.shape
+    outputs, inputs = weights.shape[-2:]
     rows = source.elements // inputs
     sizes = (rows, outputs, inputs, inputs, 1, inputs, 1)
     pairs = loops_struct(view, "loops", (LoopAxis(1, 0, 0),))

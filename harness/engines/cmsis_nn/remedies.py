@@ -6,6 +6,10 @@ from harness.model.graph import Graph, Operator
 from harness.model.network_kind import FULL_INTEGER
 
 CONVERT_AGAIN = "convert the model again; the file contradicts itself"
+FIX_THE_BATCH = (
+    "convert the model with a fixed batch: keras.Input(shape=..., batch_size=1). Without one, the "
+    "converter writes 1 for each size that it does not know"
+)
 QUANTIZE_AGAIN = "quantize the network again, with data as representative as the device's own"
 
 

@@ -18,7 +18,7 @@ from harness.engines.cmsis_nn.layer import (
 )
 from harness.engines.cmsis_nn.loops import strides_of
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
+from harness.engines.cmsis_nn.remedies import FIX_THE_BATCH
 from harness.model.graph import Tensor
 from harness.model.operator_options import (
     SoftmaxOptions,
@@ -37,7 +37,7 @@ def reshape(view: OperatorView) -> Layer:
     source, result = view.source_and_result(0)
     if source.elements != result.elements:
         view.fail(
-            f"{shape(source)} and {shape(result)} hold different numbers of values", CONVERT_AGAIN
+            f"{shape(source)} and {shape(result)} hold different numbers of values", FIX_THE_BATCH
         )
     if source.data is not None:
         return strided_copy(view, 0, 0, strides_of(result.shape, result.dtype.itemsize))

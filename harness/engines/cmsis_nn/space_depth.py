@@ -6,7 +6,7 @@ from typing import cast
 from harness.engines.cmsis_nn.copies import strided_copy
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, shape
 from harness.engines.cmsis_nn.operator_view import OperatorView
-from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN
+from harness.engines.cmsis_nn.remedies import CONVERT_AGAIN, FIX_THE_BATCH
 from harness.model.graph import Tensor
 from harness.model.operator_options import BlockOptions
 
@@ -108,6 +108,12 @@ def _sides(
     if len(block) != axes or len(border) != 2 * axes or min(block) < 1 or min(border) < 0:
         view.fail(f"block {block} and border {border} do not suit {shape(image)}", CONVERT_AGAIN)
     whole = (image.shape[0] * math.prod(block), image.shape[-1])
+    if blocks.shape[0] == 1 < whole[0]:
+        view.fail(
+            "the batch is not fixed in the file, so it has one image where the blocks make "
+            "several; TFLM then computes only a part of the values",
+            FIX_THE_BATCH,
+        )
     if whole != (blocks.shape[0], blocks.shape[-1]):
         view.fail(f"{shape(image)} in blocks of {block} is not {shape(blocks)}", CONVERT_AGAIN)
     # Without a width, an image is one pixel wide.

@@ -103,8 +103,8 @@ def transposed_window(
         )
     if min(options.stride_h, options.stride_w) < 1:
         view.fail(f"the stride {options.stride_h}x{options.stride_w} is below 1", CONVERT_AGAIN)
-    if max(*source.shape, *result.shape, options.stride_h, options.stride_w) > MAX_SIDE:
-        view.fail(f"a side or a stride exceeds {MAX_SIDE}", "make the layer smaller")
+    if max(options.stride_h, options.stride_w, *weights.shape[1:3]) > MAX_SIDE:
+        view.fail(f"a stride or a side of the window exceeds {MAX_SIDE}", "make the layer smaller")
     height, width = (
         window_axis(result.shape[i], weights.shape[i], stride, 1, options.padding)
         for i, stride in ((1, options.stride_h), (2, options.stride_w))

@@ -12,7 +12,8 @@ from harness.model.operator_options import (
     Pool2DOptions,
 )
 
-# The kernels keep row and column numbers in int16_t.
+# CMSIS-NN's convolutions keep row and column numbers in int16_t. Those of this repository have
+# int32_t, which holds the sum of a dilated window of this size and of any tensor's side.
 MAX_SIDE = 32767
 # Of one window in kernels of this repository: 255 * 128 * 65793, their greatest sum, fits into
 # int32_t.
@@ -91,6 +92,11 @@ class Window:
         """Number of images."""
         return self.source.shape[0]
 
+    @property
+    def long(self) -> bool:
+        """Whether CMSIS-NN's convolutions cannot count its rows, columns or channels."""
+        return max(*self.source.shape, *self.result.shape) > MAX_SIDE
+
     def pairs(self, *, dilated: bool) -> tuple[str, ...]:
         """Return the fields common to CMSIS-NN's parameter structs, width before height."""
         h, w = self.height, self.width
@@ -121,8 +127,11 @@ def window_axes(
         view.fail(
             f"window {sides}, strides {strides} or dilation {dilations} is below 1", CONVERT_AGAIN
         )
-    if max(*strides, *dilations, *sides, *source.shape, *result.shape) > MAX_SIDE:
-        view.fail(f"a side exceeds {MAX_SIDE}, the limit of the kernels", "make the layer smaller")
+    if max(*strides, *dilations, *sides) > MAX_SIDE:
+        view.fail(
+            f"window {sides}, strides {strides} or dilation {dilations} exceeds {MAX_SIDE}",
+            "make the window smaller",
+        )
     height, width = (
         window_axis(source.shape[1 + i], sides[i], strides[i], dilations[i], options.padding)
         for i in (0, 1)

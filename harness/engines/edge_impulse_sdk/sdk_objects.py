@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.engines.edge_impulse_sdk.sdk_sources import LANGUAGES
+from harness.support.checked_cache import UNUSED
 
 _HEADERS = {".h", ".hpp"}
 _DEADLINE = 600.0  # seconds for one file
 _MAP = "-ffile-prefix-map="
 _MISSING = re.compile(r"fatal error: (?P<header>[^\s:]+): No such file")
-_UNUSED = 60 * 86400.0  # seconds
 
 
 class BuildError(Exception):
@@ -139,7 +139,7 @@ def remove_unused(cache: Path) -> None:
 
     `cache` holds a folder for each SDK and its compilers; see `Objects.mark_used`.
     """
-    oldest = time.time() - _UNUSED
+    oldest = time.time() - UNUSED
     with suppress(FileNotFoundError):  # another process removes the same
         for folder in (*cache.glob("*/"), *cache.glob("*/*/")):
             if folder.is_dir() and folder.stat().st_mtime < oldest:

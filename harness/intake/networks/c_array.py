@@ -15,8 +15,9 @@ _COMMENT = re.compile(r"/\*(?:.*?\*/|.*)|//[^\n]*", re.DOTALL)
 _DIRECTIVE = re.compile(r"^[ \t]*#(?:[^\n\\]|\\.)*", re.MULTILINE | re.DOTALL)
 _VALUES = re.compile(r"=\s{0,20}\{([^{}]*)\}")
 _BEFORE = 600  # characters before the values: the type, the name, its size, attributes
+# Some programs write the path of a file for the name.
 _DECLARATION = re.compile(
-    r"\b(?P<type>\w{1,100})\s+(?P<name>\w{1,100})\s*\[[^\]\n]{0,100}\][^=;{}\[\]]{0,200}\Z"
+    r"\b(?P<type>\w{1,100})\s+(?P<name>[\w./\\-]{1,100})\s*\[[^\]\n]{0,100}\][^=;{}\[\]]{0,200}\Z"
 )
 _DECLARED = re.compile(r"\b(?P<name>\w{1,100})\s*\[[^\]\n]{0,100}\]\s*;")
 _VALUE = re.compile(r"[^,]+")

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from harness.engines.cmsis_nn.channel_scales import first_matrix, matrix_rank
 from harness.engines.cmsis_nn.float32 import tensors_f32 as f32
 from harness.engines.cmsis_nn.float32.window_f32 import window_layer
 from harness.engines.cmsis_nn.layer import Call, Layer, Struct, shape
@@ -54,7 +55,8 @@ def fully_connected(view: OperatorView) -> Layer:
     options = cast("FullyConnectedOptions", view.operator.options)
     if options.weights_format != 0:
         view.fail(f"weights format {options.weights_format} is not supported", "use the default")
-    source, result, weights = f32.activation(view, 0), f32.result(view), f32.weights(view, 1, 2)
+    source, result = f32.activation(view, 0), f32.result(view)
+    weights = first_matrix(f32.weights(view, 1, matrix_rank(view)))
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     sizes = (rows * inputs, rows * outputs, (outputs,))

@@ -5,6 +5,7 @@ from typing import cast
 
 import numpy as np
 
+from harness.engines.cmsis_nn.channel_scales import first_matrix, matrix_rank
 from harness.engines.cmsis_nn.int16 import tensors_s16 as s16
 from harness.engines.cmsis_nn.int16.sums_s16 import Bias, Sums, read_bias
 from harness.engines.cmsis_nn.int16.window_s16 import window_layer
@@ -120,7 +121,9 @@ def fully_connected(view: OperatorView) -> Layer:
     options = cast("FullyConnectedOptions", view.operator.options)
     if options.weights_format != 0:
         view.fail(f"weights format {options.weights_format} is not supported", "use the default")
-    source, result, weights = s16.activation(view, 0), s16.result(view), _weights(view, 2, 0)
+    rank = matrix_rank(view)
+    source, result = s16.activation(view, 0), s16.result(view)
+    weights = first_matrix(_weights(view, rank, rank - 2))
     outputs, inputs = weights.shape
     rows = source.elements // inputs
     sizes = (rows * inputs, rows * outputs, (outputs,))

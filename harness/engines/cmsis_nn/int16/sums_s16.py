@@ -39,7 +39,8 @@ def read_bias(
         view.fail("the bias is not constant", "freeze the weights when converting")
     if tensor.dtype.name not in types:
         view.fail(
-            f"the bias has type {tensor.dtype}; TFLM takes {' or '.join(types)}",
+            f"the bias has type {tensor.dtype}, which TFLM reads as {types[-1]}; it takes "
+            f"{' or '.join(types)}",
             "convert to int16 activations again, with the newest converter",
         )
     if tensor.elements != channels:
