@@ -15,6 +15,7 @@ _SYNTIANT = re.compile(r"\bextract_\w+_syntiant_features\b")
 _ETHOS_U = re.compile(rb"\bRegister_ETHOSU\b|\bAddEthosU\b")
 _HEADERS = {".h", ".hpp"}
 _SOURCES = {".c", ".cc", ".cpp", *_HEADERS}
+_DATA = re.compile(rb"=\s*\{")  # what a header that only declares has not
 _DEPLOY = "deploy the project as a C++ library with TensorFlow Lite or the EON compiler"
 
 
@@ -49,11 +50,13 @@ def check_impulse(metadata: Metadata, parameters: Path) -> None:
 def check_network(network: Path, names: Sequence[str]) -> None:
     """Raise `InputError` if the folder `network` lacks a source, or its sources need an Ethos-U.
 
-    `names` are those of the sources that an impulse uses, without their ends.
+    `names` are those of the sources that an impulse uses, without their ends. A header may hold the
+    network itself.
     """
     sources = [path for path in sorted(network.rglob("*")) if path.suffix in _SOURCES]
     for name in names:
-        if not any(path.stem == name and path.suffix not in _HEADERS for path in sources):
+        named = [path for path in sources if path.stem == name]
+        if not any(path.suffix not in _HEADERS or _DATA.search(read_input(path)) for path in named):
             raise InputError(
                 f"the export has no {name}.cpp, the network itself",
                 where=str(network),

@@ -387,6 +387,15 @@ def test_of_several_impulses_the_default_one_runs(export: Path, detects: str) ->
     assert "  impulse the default one of 2, which run_classifier() runs" in found.facts()
 
 
+def test_a_header_may_hold_the_network(export: Path) -> None:
+    edit(export / VARIABLES, "const char", '#include "tflite-model/tflite_learn_5.h"\nconst char')
+    header = export / "tflite-model" / "tflite_learn_5.h"
+    header.write_text("extern const unsigned char tflite_learn_5[];\n")
+    assert "the export has no tflite_learn_5.cpp" in message(lambda: read_export(export))
+    header.write_text("const unsigned char tflite_learn_5[] = {0};\n")
+    assert read_export(export).kind == "classification"
+
+
 def test_an_impulse_may_answer_an_anomaly_score_alone(export: Path) -> None:
     edit(export / METADATA, "LABEL_COUNT 2", "LABEL_COUNT 0")
     alone = SEVERAL.replace('{"low", "high"}', "{ }").replace("label_count = 2", "label_count = 1")
