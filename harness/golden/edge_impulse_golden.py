@@ -83,7 +83,7 @@ class _StoppedError(Exception):
 def built_meanwhile(export: Export, folder: Path) -> Iterator[None]:
     """Build the program in `folder` while the caller builds an image, and wait for it at the end.
 
-    Neither build keeps all cores busy. If the program does not build, `answers` says why.
+    Neither build keeps all cores busy. If the program does not build, `answers` raises the error.
     """
     stopped = threading.Event()
 

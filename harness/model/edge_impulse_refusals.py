@@ -15,7 +15,7 @@ _SYNTIANT = re.compile(r"\bextract_\w+_syntiant_features\b")
 _ETHOS_U = re.compile(rb"\bRegister_ETHOSU\b|\bAddEthosU\b")
 _HEADERS = {".h", ".hpp"}
 _SOURCES = {".c", ".cc", ".cpp", *_HEADERS}
-_DATA = re.compile(rb"=\s*\{")  # what a header that only declares has not
+_DATA = re.compile(rb"=\s*\{")  # a header that only declares lacks it
 _DEPLOY = "deploy the project as a C++ library with TensorFlow Lite or the EON compiler"
 
 
