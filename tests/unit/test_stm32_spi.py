@@ -8,6 +8,7 @@ from harness.simulator.peripherals.stm32_spi import Spi
 CR1, CR2, SR, DR = 0x00, 0x04, 0x08, 0x0C
 MSTR, SPE, TXEIE = 1 << 2, 1 << 6, 1 << 7
 RXNE, TXE, BSY = 1, 2, 1 << 7
+RXDMAEN, TXDMAEN, RXNEIE, RXONLY, DFF = 1, 2, 1 << 6, 1 << 10, 1 << 11
 
 
 class Stand:
@@ -17,10 +18,20 @@ class Stand:
         self.ticks = 0
         self.level = False
         self.agenda = Agenda(Clock(16_000_000, lambda: self.ticks), lambda: None)
-        self.spi = Spi(self.drive, DmaRequest(), DmaRequest(), self.agenda, lambda: 2)
+        self.received = self.sent = 0  # DMA transfers
+        receive, transmit = DmaRequest(), DmaRequest()
+        receive.serve_with(self._receive)
+        transmit.serve_with(self._transmit)
+        self.spi = Spi(self.drive, receive, transmit, self.agenda, lambda: 2)
 
     def drive(self, level: bool) -> None:
         self.level = level
+
+    def _receive(self) -> None:
+        self.received += 1
+
+    def _transmit(self) -> None:
+        self.sent += 1
 
     def at(self, ticks: int) -> int:
         """Let time pass, and return SR."""
@@ -70,3 +81,33 @@ def test_a_slave_waits_for_its_master() -> None:
     assert stand.spi.read(SR) == 0
     stand.spi.reset()
     assert stand.spi.read(SR) == TXE
+
+
+def test_the_interrupt_of_a_received_item() -> None:
+    stand = Stand()
+    stand.spi.write(CR2, RXNEIE)
+    stand.spi.write(CR1, MSTR | SPE | DFF)
+    assert not stand.level
+    stand.spi.write(DR, 0x1234)
+    assert stand.level
+    assert stand.spi.read(DR) == 0xFFFF
+    assert not stand.level
+
+
+def test_a_master_that_only_receives_clocks_on() -> None:
+    stand = Stand()
+    stand.spi.write(CR1, MSTR | SPE | RXONLY)
+    for _ in range(3):
+        assert stand.spi.read(SR) & RXNE
+        assert stand.spi.read(DR) == 0xFF
+    stand.spi.write(CR1, MSTR | RXONLY)
+    assert stand.spi.read(SR) == TXE
+
+
+def test_dma() -> None:
+    stand = Stand()
+    stand.spi.write(CR2, RXDMAEN | TXDMAEN)
+    stand.spi.write(CR1, MSTR | SPE)
+    assert (stand.received, stand.sent) == (0, 1)
+    stand.spi.write(DR, 0)
+    assert stand.received == 1

@@ -1,4 +1,4 @@
-"""I2C and SPI of the STM32 on an idle bus, and the DAC, register by register."""
+"""I2C of the STM32 on an idle bus, and the DAC, register by register."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,6 @@ import pytest
 from harness.simulator.peripherals.dma_request import DmaRequest
 from harness.simulator.peripherals.stm32_dac import Dac
 from harness.simulator.peripherals.stm32_i2c import I2cV1, I2cV2
-from harness.simulator.peripherals.stm32_spi import Spi
 
 
 class Wire:
@@ -91,59 +90,6 @@ class TestI2cOfTheL4:
         self.i2c.write(self.CR2, self.START)
         self.i2c.write(self.CR1, 0)
         assert self.i2c.read(self.ISR) == self.TXE
-
-
-class TestSpi:
-    """RM0090, 28.5; RM0351, 42.6."""
-
-    CR1, CR2, SR, DR = 0x00, 0x04, 0x08, 0x0C
-    MASTER, ON = 1 << 2, 1 << 6
-    RXNE, TXE = 1, 2
-
-    @pytest.fixture(autouse=True)
-    def bus(self) -> None:
-        self.line, self.receive, self.transmit = Wire(), Wire(), Wire()
-        receive, transmit = DmaRequest(), DmaRequest()
-        receive.serve_with(self.receive.serve)
-        transmit.serve_with(self.transmit.serve)
-        self.spi = Spi(self.line.drive, receive, transmit)
-
-    def test_a_transfer_reads_ones(self) -> None:
-        self.spi.write(self.CR2, 1 << 6)  # RXNEIE
-        self.spi.write(self.CR1, self.MASTER | self.ON)
-        assert self.spi.read(self.SR) == self.TXE
-        self.spi.write(self.DR, 0x12)
-        assert self.spi.read(self.SR) == self.TXE | self.RXNE
-        assert self.line.level
-        assert self.spi.read(self.DR) == 0xFF
-        assert self.spi.read(self.SR) == self.TXE
-        assert not self.line.level
-
-    def test_wide_frames(self) -> None:
-        self.spi.write(self.CR1, self.MASTER | self.ON | 1 << 11)  # DFF
-        self.spi.write(self.DR, 0x1234)
-        assert self.spi.read(self.DR) == 0xFFFF
-
-    @pytest.mark.parametrize("control", [0, MASTER, ON])
-    def test_only_a_master_that_is_on_transfers(self, control: int) -> None:
-        self.spi.write(self.CR1, control)
-        self.spi.write(self.DR, 0x12)
-        assert self.spi.read(self.SR) == self.TXE
-
-    def test_a_master_that_only_receives_clocks_on(self) -> None:
-        self.spi.write(self.CR1, self.MASTER | self.ON | 1 << 10)
-        for _ in range(3):
-            assert self.spi.read(self.SR) & self.RXNE
-            assert self.spi.read(self.DR) == 0xFF
-        self.spi.write(self.CR1, self.MASTER | 1 << 10)
-        assert self.spi.read(self.SR) == self.TXE
-
-    def test_dma(self) -> None:
-        self.spi.write(self.CR2, 3)
-        self.spi.write(self.CR1, self.MASTER | self.ON)
-        assert (self.receive.count, self.transmit.count) == (0, 1)
-        self.spi.write(self.DR, 0)
-        assert self.receive.count == 1
 
 
 class TestDac:
