@@ -16,6 +16,10 @@ class DeviceInfo(msgspec.Struct, frozen=True):
     """Name of the exporter, the machine that the board's probe is connected to."""
     chip_id: Text = ""
     """Unique ID of the chip: its words as hexadecimal digits, in the order of their addresses."""
+    coordinator_lost: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Seconds of the session for which the farm's coordinator was lost. Meanwhile only the lock of
+    the probe's server kept other sessions from the board.
+    """
 
     @property
     def board(self) -> str:

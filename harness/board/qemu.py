@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.board.active_fault import HandlerWatch
 from harness.board.board import Diagnosis, log_file, not_started, rtt_carrier
 from harness.board.gdbstub import Gdbstub
-from harness.board.halted import remedy_of, whereabouts
+from harness.board.halted import Location, whereabouts
 from harness.board.qemu_command import qemu_command
 from harness.board.qemu_log import QemuLog, Refused, access_error
 from harness.board.ways_back import WayBack
@@ -80,7 +80,7 @@ class QemuBoard:
         self._image = image
         self._open(image, self._log)
         self._gdbstub = Gdbstub(self._channel("gdb", "QEMU's gdbstub"), runs=False)
-        self._line = self._channel("serial", "QEMU")
+        self._line = self._channel("serial", "QEMU's first UART")
         try:
             self._gdbstub.wait()
             self._accesses = QemuLog(self._log)
@@ -129,7 +129,7 @@ class QemuBoard:
                 return
             location = self._location(gdbstub)
         raise DeviceFaultError(
-            f"the core stays {location}", where=self._target.name, remedy=remedy_of(location)
+            f"the core stays {location.text}", where=self._target.name, remedy=location.remedy
         )
 
     def _check_start_up(self) -> None:
@@ -172,9 +172,10 @@ class QemuBoard:
 
     def diagnosis(self) -> Diagnosis:
         """Return how QEMU ended or where its core is, and the end of QEMU's log."""
-        state = self._end() or self._whereabouts()
-        text = "\n".join(filter(None, [state, self._log_excerpt()]))
-        return Diagnosis(text, remedy_of(state))
+        end = self._end()
+        state = Location(end) if end else self._whereabouts()
+        text = "\n".join(filter(None, [state.text, self._log_excerpt()]))
+        return Diagnosis(text, state.remedy)
 
     def swo_lines(self) -> tuple[str, ...]:
         """None: QEMU has no ITM."""
@@ -194,18 +195,19 @@ class QemuBoard:
         name = signal.Signals(code - _SIGNALS).name
         return f"QEMU was ended by {name}: by a person, or by the system because memory was short"
 
-    def _whereabouts(self) -> str:
+    def _whereabouts(self) -> Location:
         """Return where the core is; empty if the gdbstub no longer answers."""
         gdbstub, line = self._gdbstub, self._line
         if gdbstub is None or line is None:
-            return ""
+            return Location("")
         try:
             with gdbstub.beside(line):
-                return f"the core was {self._location(gdbstub)}"
+                text, remedy = self._location(gdbstub)
+                return Location(f"the core was {text}", remedy)
         except InfrastructureError:
-            return ""
+            return Location("")
 
-    def _location(self, gdbstub: Gdbstub) -> str:
+    def _location(self, gdbstub: Gdbstub) -> Location:
         """Return where the core is, and the fault if it handles one."""
         if self._image is None:
             raise not_started(self._target)

@@ -14,3 +14,5 @@ class WayBack(NamedTuple):
     """Whether it does no more than every first start of an image does, which is from reset."""
     needs_probe: bool = True
     """Whether it is of no use while the probe does not reach the chip."""
+    only_writes_flash: bool = False
+    """Whether it is of no use if the image in flash is right."""

@@ -50,8 +50,10 @@ def run_checks(
 
     `step` is entered for what takes time, with a text about it.
 
-    Raises `InputError` if a target that is asked for is unknown or invalid.
+    Raises `InputError` at once if a target that is asked for is unknown or invalid.
     """
+    known = derivations(roots=workspace.targets)
+    targets = [find_target(name, workspace.targets, known) for name in asked]
 
     def check(subject: str, version: Callable[[], str]) -> Check:
         with step(f"checking {subject}"):
@@ -88,8 +90,6 @@ def run_checks(
         Virtual: packages[names.index("unicorn")],
     }
     if asked:
-        known = derivations(roots=workspace.targets)
-        targets = [find_target(name, workspace.targets, known) for name in asked]
         return machine, [_ready(target, compiler, boards) for target in targets]
     paths = list_targets(workspace.targets).values()
     return machine, [_target(path, compiler, boards) for path in paths]

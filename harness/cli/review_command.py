@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from harness.errors import ExitCode, InputError
@@ -19,7 +20,7 @@ from harness.review.comment_text import comment, marker
 from harness.review.commits import Base, base_of_ci, change_since
 from harness.review.github_comment import GitHubPullRequest
 from harness.review.gitlab_note import GitLabMergeRequest
-from harness.review.rest import NotAllowedError
+from harness.review.rest import NotAllowedError, conversation
 from harness.review.review import Review
 from harness.review.review_document import review_document
 from harness.review.reviewed_runs import ReviewedRun, reviewed_runs
@@ -93,7 +94,7 @@ def _review(options: argparse.Namespace, workspace: Workspace) -> int:
         _write(text, options.markdown)
     if pull_request:
         try:
-            pull_request.put(marker(review.title), text)
+            conversation(partial(pull_request.put, marker(review.title), text))
         except NotAllowedError as error:
             _write(f"\n{NOT_ALLOWED}\n", options.markdown)
             print(f"harness: {error}", file=sys.stderr)

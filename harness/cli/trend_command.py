@@ -23,7 +23,10 @@ def declare(parsers: Mapping[str, argparse.ArgumentParser]) -> None:
     """Declare the options of the command, whose parser is in `parsers`."""
     trend = parsers["trend"]
     trend.add_argument(
-        "--metric", required=True, help="name of a number in Records, or cycles, latency or energy"
+        "--metric",
+        default="",
+        help="name of a number in Records, or cycles, latency or energy; without it, the command "
+        "lists the names",
     )
     for name in ("target", "model", "engine", "toolchain", "branch"):
         trend.add_argument(f"--{name}", help=f"only runs of this {name}")

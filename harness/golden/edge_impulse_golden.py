@@ -8,8 +8,9 @@ import hashlib
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.engines.edge_impulse.edge_impulse_engine import EdgeImpulse
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InputError
 from harness.image.compilation import CompileError, excerpt, run_cmake
 from harness.link.channel import Channel
 from harness.link.link_client import LinkClient
@@ -74,8 +75,43 @@ def answers(export: Export, inputs: Array, starts: Starts, folder: Path) -> list
     return [np.stack(values) for values in zip(*outputs, strict=True)]
 
 
-def _program(export: Export, folder: Path) -> Path:
-    """Return the program; it is built unless it exists for the same sources and compiler."""
+class _StoppedError(Exception):
+    """The image failed, so its golden is not needed."""
+
+
+@contextmanager
+def built_meanwhile(export: Export, folder: Path) -> Iterator[None]:
+    """Build the program in `folder` while the caller builds an image, and wait for it at the end.
+
+    Neither build keeps all cores busy. If the program does not build, `answers` says why.
+    """
+    stopped = threading.Event()
+
+    def count(_: str) -> None:
+        if stopped.is_set():
+            raise _StoppedError
+
+    def build() -> None:
+        with suppress(_StoppedError, InfrastructureError, InputError, OSError):
+            _program(export, folder, count)
+
+    thread = threading.Thread(target=build, name="host build")
+    thread.start()
+    try:
+        yield
+        thread.join()
+    except BaseException:  # also of the wait
+        stopped.set()
+        raise
+    finally:
+        thread.join()
+
+
+def _program(export: Export, folder: Path, count: Callable[[str], None] = lambda _: None) -> Path:
+    """Return the program; it is built unless it exists for the same sources and compiler.
+
+    `count` is called as by `run_cmake`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with temporary_folder(folder) as staging:
         model = staging / "model"
@@ -90,18 +126,17 @@ def _program(export: Export, folder: Path) -> Path:
         entry = folder / f"host-{key[:16]}"
 
         def make(new: Path) -> None:
-            _build(staging, model)
+            _build(staging, model, count)
             (staging / "build" / "firmware.elf").replace(new / _PROGRAM)
 
         checked_cache.provide(entry, key, make)
     return entry / _PROGRAM
 
 
-def _build(staging: Path, model: Path) -> None:
+def _build(staging: Path, model: Path, count: Callable[[str], None]) -> None:
+    options = {"PORT": "host", "MODEL_DIR": str(model), "OPTIMIZE": _OPTIMIZE}
     try:
-        run_cmake(
-            staging / "build", {"PORT": "host", "MODEL_DIR": str(model), "OPTIMIZE": _OPTIMIZE}
-        )
+        run_cmake(staging / "build", options, count)
     except CompileError as error:
         raise InfrastructureError(
             f"the export does not build for this computer:\n{excerpt(str(error))}"

@@ -8,6 +8,7 @@ for those operators only that are proven to have TFLM's bytes.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,12 +104,8 @@ def of_model(
     if vectors.all_golden is not None:
         return vectors.all_golden, vectors.golden_source
     oracle, compute = _oracle(model, folder)
-    key = f"{model.digest} {vectors.digest} {oracle}"
-    if model.graph.variables:
-        key = f"{key} {vectors.starts.tobytes().hex()}"
-    if model.export is None and oracle.startswith(LITERT.package):
-        key = f"{key} {_arithmetic()}"
-    entry = folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    key = _key(model, vectors, oracle)
+    entry = _entry(model, key, folder)
 
     def make(new: Path) -> None:
         say(f"computing golden outputs of {model.name} with {oracle}")
@@ -119,6 +116,38 @@ def of_model(
         checked_cache.provide(entry, key, make, warn)
         with np.load(entry / _OUTPUTS, allow_pickle=False) as archive:
             return tuple(archive[name] for name in archive.files), oracle
+
+
+def _key(model: "Model", vectors: "Vectors", oracle: str) -> str:
+    """Return what decides about the golden outputs."""
+    key = f"{model.digest} {vectors.digest} {oracle}"
+    if model.graph.variables:
+        key = f"{key} {vectors.starts.tobytes().hex()}"
+    if model.export is None and oracle.startswith(LITERT.package):
+        key = f"{key} {_arithmetic()}"
+    return key
+
+
+def _entry(model: "Model", key: str, folder: Path) -> Path:
+    return folder / f"{model.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def prepared(model: "Model", folder: Path) -> AbstractContextManager[None]:
+    """Prepare what computes golden while the caller builds the image of `model`.
+
+    That is the host build of an export, unless its golden outputs are in `folder` already.
+    Raises the same errors as `of_model`.
+    """
+    export, vectors = model.export, model.vectors
+    if export is None or not export.has_sources or vectors.all_golden is not None:
+        return nullcontext()
+    # As in `_oracle`.
+    from harness.golden import edge_impulse_golden  # noqa: PLC0415
+
+    key = _key(model, vectors, edge_impulse_golden.version())
+    if _entry(model, key, folder).exists():
+        return nullcontext()
+    return edge_impulse_golden.built_meanwhile(export, folder)
 
 
 def _oracle(

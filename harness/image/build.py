@@ -133,7 +133,8 @@ def build_image(
             say(building)
 
             def count(files: str) -> None:
-                say(f"{building}: {files} files")
+                if files:
+                    say(f"{building}: {files} files")
 
             defined = options | {"BUILD_ID": build_id}
             compile_firmware(target, toolchain, staging, defined, count)

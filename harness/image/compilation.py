@@ -66,7 +66,8 @@ def compile_firmware(
 ) -> None:
     """Compile the firmware with the model in `staging`; write build.log there.
 
-    `count` is called while it compiles with the number of files that are done: "12 of 80".
+    `count` is called all the time, with the number of files that are done: "12 of 80", or with
+    nothing before the first.
 
     Raises `InputError` if the image does not fit the target's memory, the port refuses an option,
     or the build tools do not take a path; `InfrastructureError` if a tool is missing or fails,
@@ -184,8 +185,7 @@ def _run_tool(
     deadline = time.monotonic() + DEADLINE
     try:
         while not process.wait(_LOOK):
-            if files := files_done(_end(log)):
-                count(files)
+            count(files_done(_end(log)))
             if time.monotonic() > deadline:
                 raise InfrastructureError(
                     f"the build took longer than {DEADLINE:g} s", where=command[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from harness.intake.harness_origin import harness_origin, with_origin
 from harness.intake.repository_place import (
     GITLAB_FILE,
     JENKINS_FILE,
@@ -27,6 +28,8 @@ INSTALL = "pip install 'tinyml-harness[clang]'"
 TEST = "pytest --target=virtual-stm32"
 
 _MODEL = Path("models", EXAMPLE)
+_TARGET_NOTE = "a target to edit; it runs as it is"
+_README_NOTE = "the commands, and what to commit"
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,14 @@ class Part:
 
 @dataclass(frozen=True)
 class _File:
-    """A file to write from a template.
+    """A file to write, with its text.
 
     It is not needed if the repository has a file that matches the pattern `instead`. Then, or if
     the file itself is there, the user reads `note_if_there`.
     """
 
     path: Path
-    template: str
+    text: str
     note: str
     note_if_there: str = ""
     instead: str = ""
@@ -79,13 +82,12 @@ def _add_all(folder: Path, new: Iterable[_File], *, example: bool) -> Iterator[P
 def _files(folder: Path, ci: Ci) -> list[_File]:
     ignore, tests = Path(".gitignore"), Path("tests", "test_on_target.py")
     target = Path("targets", "my-board.toml")
+    ignored = _template("gitignore")
     made = [
-        _File(target, target.name, "a target to edit; it runs as it is", instead="targets/*.toml"),
-        _File(tests, "test_on_target.py.txt", "a test of every model"),
-        _File(ignore, "gitignore", "for caches and Records", _missing_lines(folder / ignore)),
-        _File(
-            Path("README.md"), "readme.md", "the commands, and what to commit", instead="README*"
-        ),
+        _File(target, _template(target.name), _TARGET_NOTE, instead="targets/*.toml"),
+        _File(tests, _template("test_on_target.py.txt"), "a test of every model"),
+        _File(ignore, ignored, "for caches and Records", _missing_lines(folder / ignore)),
+        _File(Path("README.md"), _template("readme.md"), _README_NOTE, instead="README*"),
     ]
     if ci != "none" and git_root(folder) in {None, folder}:  # elsewhere, no CI looks for its file
         made.append(_ci_file(ci))
@@ -93,14 +95,18 @@ def _files(folder: Path, ci: Ci) -> list[_File]:
 
 
 def _ci_file(ci: Ci) -> _File:
-    if ci == "gitlab":
-        note = "a component runs the tests; complete its address"
-        return _File(GITLAB_FILE, "gitlab.yml", note, f"add a job: {INSTALL} && {TEST}")
     if ci == "jenkins":
         note = "a pipeline runs the tests; complete `pip install`"
-        return _File(JENKINS_FILE, "Jenkinsfile", note, f"add a stage: {INSTALL} && {TEST}")
-    note = "an action runs the tests; complete its owner"
-    return _File(Path(".github", "workflows", "harness.yml"), "github.yml", note)
+        there = f"add a stage: {INSTALL} && {TEST}"
+        return _File(JENKINS_FILE, _template("Jenkinsfile"), note, there)
+    template = _template(f"{ci}.yml")
+    text = with_origin(template, ci, harness_origin())
+    open_ends = text == template
+    if ci == "gitlab":
+        note = "a component runs the tests" + ("; complete its address" if open_ends else "")
+        return _File(GITLAB_FILE, text, note, f"add a job: {INSTALL} && {TEST}")
+    note = "an action runs the tests" + ("; complete its owner" if open_ends else "")
+    return _File(Path(".github", "workflows", "harness.yml"), text, note)
 
 
 def _add_example(folder: Path) -> Part:
@@ -121,12 +127,12 @@ def _add_file(folder: Path, file: _File) -> Part:
         return Part(file.path, new=False, note=file.note_if_there)
     for other in sorted(folder.glob(file.instead)) if file.instead else ():
         return Part(other.relative_to(folder), new=False, note=file.note_if_there)
-    replace_files(path.parent, {path.name: _template(file.template)})
+    replace_files(path.parent, {path.name: file.text.encode()})
     return Part(file.path, new=True, note=file.note)
 
 
-def _template(name: str) -> bytes:
-    return (files("harness.intake") / "repository_files" / name).read_bytes()
+def _template(name: str) -> str:
+    return (files("harness.intake") / "repository_files" / name).read_text("utf-8")
 
 
 def _missing_lines(ignore: Path) -> str:
@@ -134,7 +140,7 @@ def _missing_lines(ignore: Path) -> str:
     if not os.path.isfile(ignore):
         return ""
     there = {_plain(line) for line in read_input(ignore, MAX_TEXT).decode("latin-1").splitlines()}
-    lines = _template("gitignore").decode().splitlines()
+    lines = _template("gitignore").splitlines()
     ours = [line for line in lines if line.startswith(("/", "!/"))]
     missing = " ".join(line for line in ours if _plain(line) not in there)
     return missing and f"add {missing}"

@@ -7,6 +7,10 @@ class DeviceSilentError(HangError):
     """The device did not answer in time."""
 
 
+class OverdueError(DeviceSilentError):
+    """The device began an inference and did not end it in time."""
+
+
 class DeviceRestartedError(InfrastructureError):
     """The device restarted during a session."""
 

@@ -19,7 +19,7 @@ from harness.link.device_errors import (
     WrongInputError,
 )
 from harness.link.device_log import DeviceLog
-from harness.link.fault_registers import describe
+from harness.link.fault_registers import describe, remedy
 from harness.link.heard import Heard
 from harness.link.messages import DeviceError, Message
 
@@ -266,7 +266,11 @@ class Exchange:
         if answer.type == Message.FAULT:
             fault = messages.parse_fault(answer.body)
             text = describe(fault, self._locate) if fault else "unknown registers"
-            raise DeviceFaultError(f"the device took a fault: {text}", where=self.name)
+            raise DeviceFaultError(
+                f"the device took a fault: {text}",
+                where=self.name,
+                remedy=remedy(fault.cfsr, fault.hfsr) if fault else "",
+            )
         if answer.type == Message.BOOT:
             self.boots += 1
             if not expect_boot:

@@ -25,6 +25,40 @@ _CFSR = {
     24: "UNALIGNED: unaligned access",
     25: "DIVBYZERO: division by zero",
 }
+_STACK = (
+    "give the stack more room: `stack` in the target file sets its size; in your own firmware, the "
+    "linker script or the RTOS does"
+)
+_REMEDIES = (
+    (1 << 4 | 1 << 5 | 1 << 12 | 1 << 13 | 1 << 20, _STACK),
+    (
+        1 << 24,
+        "align the address to the size of the access. LDM, STM, LDRD, STRD and VLDR always need 4 "
+        "bytes; others may be unaligned unless CCR.UNALIGN_TRP is set",
+    ),
+    (1 << 25, "do not divide by 0, or clear CCR.DIV_0_TRP if a quotient of 0 is right"),
+    (1 << 19, "switch the FPU on in CPACR before the first float instruction, or compile without"),
+    (
+        1 << 17,
+        "a function pointer or a vector has an even address: was it never set, or overwritten?",
+    ),
+    (1 << 16, "is the code compiled for this core? Or does it stop itself, with a trap or assert?"),
+    (
+        1 << 0 | 1 << 8,
+        "a function pointer or return address leads to where no code is: is it set? Was the stack "
+        "overwritten?",
+    ),
+    (1 << 3 | 1 << 11 | 1 << 18, "was the stack overwritten, or the return from an exception?"),
+    (1 << 1, "does the pointer lead where it should, and do the regions of the MPU allow it?"),
+    (
+        1 << 9,
+        "does the pointer lead where it should? Is a device there on this chip, and is its clock "
+        "on?",
+    ),
+    (1 << 10, "a store before this place failed; set ACTLR.DISDEFWBUF, and the place is exact"),
+)
+"""What to do about the bits of CFSR; the stack comes first, since its overflow explains others."""
+_UNKNOWN = "correct what caused the fault"
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 _HFSR_VECTTBL = 1 << 1
@@ -52,6 +86,13 @@ def causes(cfsr: int, hfsr: int, mmfar: int, bfar: int) -> list[str]:
     return lines
 
 
+def remedy(cfsr: int, hfsr: int) -> str:
+    """Return what to do about a fault with these status registers."""
+    if hfsr & _HFSR_VECTTBL:
+        return "is the vector table where VTOR points, and is memory there?"
+    return next((text for bits, text in _REMEDIES if cfsr & bits), _UNKNOWN)
+
+
 def code_location(pc: int, lr: int, locate: Callable[[int], str]) -> str:
     """Return the place of `pc` in the code, and that of the call, if `lr` can be a return address.
 
@@ -69,9 +110,6 @@ def describe(fault: Fault, locate: Callable[[int], str]) -> str:
     if fault.pc:
         lines.append(f"pc {code_location(fault.pc, fault.lr, locate)}")
     else:
-        lines.append(
-            "the stack pointer was outside the stack: an overflow? "
-            "`stack` in the target file sets its size, and in your own firmware the linker script"
-        )
+        lines.append("the stack pointer was outside the stack: an overflow?")
     lines.append(f"sp {fault.sp:#010x} cfsr {fault.cfsr:#010x} hfsr {fault.hfsr:#010x}")
     return "\n    ".join(lines)

@@ -3,7 +3,7 @@
 from typing import NamedTuple, TypeGuard
 
 from harness.link import messages
-from harness.link.device_errors import DeviceSilentError
+from harness.link.device_errors import OverdueError
 from harness.link.exchange import Answer, Exchange
 from harness.link.messages import Message, Result, Welcome
 from harness.link.retries import Retries
@@ -92,10 +92,10 @@ def _ended(exchange: Exchange, request: Request, deadline: float, answer_time: f
             exchange.repeat(*request.sent)
 
 
-def overdue(exchange: Exchange, deadline: float, inferences: int = 1) -> DeviceSilentError:
+def overdue(exchange: Exchange, deadline: float, inferences: int = 1) -> OverdueError:
     """Return the error for `inferences` that did not end within `deadline` seconds."""
     which = f"a batch of {inferences:,} inferences" if inferences > 1 else "the inference"
-    return DeviceSilentError(
+    return OverdueError(
         f"{which} did not end within {deadline:.3g} s",
         where=exchange.name,
         remedy="the device hangs, or it is too slow for this model",

@@ -13,6 +13,7 @@ from typing import IO, Any
 import anyio
 import msgspec
 
+from harness.errors import InfrastructureError, InputError
 from harness.support.owned_process import OwnedProcess
 
 _MOST = 64 << 20  # bytes of a document
@@ -24,14 +25,11 @@ Report = Callable[[float, str], Awaitable[None]]
 """Gets the seconds since the start, and the newest message of the command."""
 
 
-class CallError(Exception):
-    """The command did not print a document."""
-
-
 async def call(arguments: Sequence[str], limit: float, report: Report) -> dict[str, Any]:
     """Return the document that `harness` prints with `arguments`, among them `--json`.
 
-    Raises `CallError` if the command does not end within `limit` seconds or prints no document.
+    Raises `InputError` for arguments that no command can have, and `InfrastructureError` if the
+    command does not end within `limit` seconds or prints no document.
     """
     command = [sys.executable, "-P", "-m", "harness", *arguments]
     with tempfile.TemporaryFile() as log:
@@ -40,14 +38,19 @@ async def call(arguments: Sequence[str], limit: float, report: Report) -> dict[s
             with anyio.fail_after(limit):
                 output = await _output(process.stdout, log, report)
         except TimeoutError:
-            raise CallError(f"the command did not end within {limit:g} s, and was ended") from None
+            raise InfrastructureError(
+                f"the command did not end within {limit:g} s, and was ended",
+                where=f"harness {arguments[0]}",
+                remedy="allow more with harness mcp --limit=SECONDS, or name fewer vectors",
+            ) from None
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(process.stop)
         try:
             document: dict[str, Any] = msgspec.json.decode(output, type=dict[str, Any])
         except msgspec.DecodeError:
-            raise CallError(_newest(log) or "the command printed no document") from None
+            what = _newest(log) or "the command printed no document"
+            raise InfrastructureError(what, where=f"harness {arguments[0]}") from None
     return document
 
 
@@ -55,9 +58,10 @@ def _started(command: Sequence[str], log: IO[bytes]) -> OwnedProcess:
     try:
         return OwnedProcess(command, log, talks=True)
     except ValueError as error:
-        raise CallError("an argument holds a null byte") from error
+        raise InputError("an argument holds a null byte") from error
     except OSError as error:  # the arguments are too long, or the machine has no process left
-        raise CallError(f"the command cannot be started: {error.strerror}") from error
+        what = f"the command cannot be started: {error.strerror}"
+        raise InfrastructureError(what) from error
 
 
 async def _output(stdout: IO[bytes], log: IO[bytes], report: Report) -> bytes:
@@ -74,7 +78,7 @@ async def _output(stdout: IO[bytes], log: IO[bytes], report: Report) -> bytes:
             output += chunk
         elif chunk is not None:  # the end
             return bytes(output)
-    raise CallError(f"the command's document is larger than {_MOST >> 20} MiB")
+    raise InfrastructureError(f"the command's document is larger than {_MOST >> 20} MiB")
 
 
 def _newest(log: IO[bytes]) -> str:

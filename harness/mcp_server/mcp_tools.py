@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.elf import Elf
-from harness.errors import HarnessError
 from harness.link.fault_registers import causes, code_location
-from harness.mcp_server.command_call import CallError, call
+from harness.mcp_server.command_call import call
 from harness.mcp_server.short_documents import shortened
+from harness.mcp_server.tool_server import ToolServer
 from harness.support.version import VERSION
 
 _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -28,7 +26,7 @@ Numbers have a kind: `exact`, `measured`, or `estimated` with a model and an err
 estimate as a measurement. An error has a kind, too: `input` (correct the arguments as the remedy
 says), `infrastructure` (a board or a tool failed; the model was not judged), `verdict` or
 `regression` (the model is wrong or got worse)."""
-_WITHOUT_RUN = " This server only reads; `harness mcp --allow-run` lets it build and run."
+_WITHOUT_RUN = "this server only reads; `harness mcp --allow-run` lets it build and run"
 
 Run = Annotated[
     str,
@@ -57,6 +55,8 @@ Option = str | float | Sequence[str]
 class Combination(BaseModel):
     """What is built or run. Without an engine, toolchain or flag, the default one is used."""
 
+    model_config = ConfigDict(extra="forbid")
+
     target: Name
     model: Name
     engine: Name = ""
@@ -83,10 +83,7 @@ class Tools:
         arguments = [*command.split(), *_arguments(options), "--json"]
         if names:  # after "--", a hyphen does not make an option
             arguments += ["--", *names]
-        try:
-            document = shortened(await call(arguments, self._limit, report))
-        except CallError as error:
-            raise ToolError(f"harness {command}: {error}") from error
+        document = shortened(await call(arguments, self._limit, report))
         text = msgspec.json.encode(document).decode()
         return CallToolResult(
             content=[TextContent(type="text", text=text)],
@@ -173,11 +170,8 @@ class Tools:
     ) -> str:
         """Say in words what the fault registers of a Cortex-M mean."""
         lines = causes(cfsr, hfsr, mmfar, bfar)
-        try:
-            locate = Elf(Path(elf)).locate if elf else hex
-            lines += [f"pc {code_location(pc, lr, locate)}"] if pc else []
-        except HarnessError as error:
-            raise ToolError(str(error)) from error
+        locate = Elf(Path(elf)).locate if elf else hex
+        lines += [f"pc {code_location(pc, lr, locate)}"] if pc else []
         return "\n".join(lines)
 
 
@@ -218,19 +212,25 @@ def _arguments(options: Mapping[str, Option]) -> list[str]:
     return arguments
 
 
-def make_server(limit: float, *, allow_run: bool) -> MCPServer[Any]:
+def make_server(limit: float, *, allow_run: bool) -> ToolServer:
     """Return the server; a call takes at most `limit` seconds, and only `allow_run` lets it run."""
     tools = RunningTools(limit) if allow_run else Tools(limit)
-    server: MCPServer[Any] = MCPServer(
+    reading = _tools_of(Tools)
+    running = _tools_of(RunningTools)
+    server = ToolServer(
         "tinyml-harness",
+        withheld={} if allow_run else dict.fromkeys(running, _WITHOUT_RUN),
         version=VERSION,
-        instructions=_INSTRUCTIONS + ("" if allow_run else _WITHOUT_RUN),
+        instructions=_INSTRUCTIONS + ("" if allow_run else f" {_WITHOUT_RUN.capitalize()}."),
         log_level="WARNING",
     )
-    reading = [name for name in vars(Tools) if not name.startswith("_")]
-    running = [name for name in vars(RunningTools) if not name.startswith("_")]
     for name in reading:
         server.tool(annotations=_READS)(getattr(tools, name))
     for name in running if allow_run else ():
         server.tool(annotations=_RUNS)(getattr(tools, name))
     return server
+
+
+def _tools_of(tools: type[Tools]) -> list[str]:
+    """Return the tools that a class adds, by name."""
+    return [name for name in vars(tools) if not name.startswith("_")]

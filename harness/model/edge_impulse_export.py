@@ -16,15 +16,17 @@ import numpy as np
 
 from harness.errors import InputError
 from harness.model.edge_impulse_folders import (
-    DEPLOY_AGAIN,
+    FETCH_SDK,
     METADATA,
     TABLES,
     ExportFolders,
     find_folders,
+    find_network,
     find_parameters,
     is_export,
 )
 from harness.model.edge_impulse_metadata import Metadata, Variables
+from harness.model.edge_impulse_refusals import check_impulse, check_network
 from harness.model.graph import Graph, Operator, Tensor
 from harness.support.input_file import read_input
 
@@ -33,8 +35,8 @@ __all__ = ["METADATA", "STAGES", "Export", "Kind", "is_export", "read_export"]
 _RUN = "classifier/ei_run_classifier.h"
 _SOURCES = {".c", ".cc", ".cpp", ".h", ".hpp", ".s", ".S"}
 _AUDIO = 1000.0  # Hz, the least frequency of audio
-_ENGINES = {2, 255}  # TensorFlow Lite, and none: only anomaly detection
 _BOX = 6  # values of a box: label, x, y, width, height, score
+_BOX_RESULTS = {"TYPE_OBJECT_DETECTION", "TYPE_OBJECT_TRACKING"}
 _BOXES = 10  # that an SDK reports at least, if the metadata has no count
 
 STAGES = ("DSP", "INFERENCE", "POSTPROCESSING")
@@ -133,7 +135,7 @@ class Export:
             f"  output  {self._output}",
             *([f"  class   {rule}"] if self.kind == "classification" else ()),
             *(
-                [f"  impulse the first of {self.impulses}, the one that run_classifier() runs"]
+                [f"  impulse the default one of {self.impulses}, which run_classifier() runs"]
                 if self.impulses > 1
                 else ()
             ),
@@ -196,11 +198,13 @@ def read_export(folder: Path) -> Export:
     its impulse answers in a form that cannot be compared.
     """
     parameters = find_parameters(folder)
-    metadata, variables = Metadata(parameters), Variables(parameters)
-    _check_kind(metadata)
+    variables = Variables(parameters)
+    metadata = Metadata(parameters, variables.default_impulse)
+    check_impulse(metadata, parameters)
+    check_network(find_network(folder), variables.network)
     folders = find_folders(folder)
     if not (folders.sdk / _RUN).is_file():
-        raise InputError(f"the export has no {_RUN}", where=str(folders.sdk), remedy=DEPLOY_AGAIN)
+        raise InputError(f"the export has no {_RUN}", where=str(folders.sdk), remedy=FETCH_SDK)
     labels = metadata.count("LABEL_COUNT", 0)
     anomaly = metadata.integer("HAS_ANOMALY") != 0
     kind = _kind(metadata, labels)
@@ -231,22 +235,6 @@ def read_export(folder: Path) -> Export:
     )
 
 
-def _check_kind(metadata: Metadata) -> None:
-    """Raise `InputError` unless the impulse runs on a Cortex-M and its outputs can be compared."""
-    if metadata.integer("FREEFORM_OUTPUT", 0) != 0:
-        raise metadata.wrong(
-            "FREEFORM_OUTPUT",
-            "the impulse has free-form outputs, which have no meaning to compare",
-            "give an impulse with labels, values, boxes or an anomaly score",
-        )
-    if metadata.integer("INFERENCING_ENGINE") not in _ENGINES:
-        raise metadata.wrong(
-            "INFERENCING_ENGINE",
-            f"the network runs on {metadata.word('INFERENCING_ENGINE')}, not on a Cortex-M",
-            "deploy the project as a C++ library with TensorFlow Lite or the EON compiler",
-        )
-
-
 def continuous(export: Export, where: str) -> Export:
     """Return `export` with slices as its input; `InputError` unless it can take them."""
     if export.image or export.frequency < _AUDIO or export.samples % export.slices:
@@ -259,13 +247,23 @@ def continuous(export: Export, where: str) -> Export:
 
 
 def _kind(metadata: Metadata, labels: int) -> Kind:
-    if metadata.integer("HAS_VISUAL_ANOMALY", 0) != 0:
+    anomaly = metadata.integer("HAS_ANOMALY") != 0
+    if anomaly and metadata.integer("HAS_VISUAL_ANOMALY", 0) != 0:
         return "visual-anomaly"
-    if metadata.integer("OBJECT_DETECTION", 0) != 0:
+    results = metadata.word("RESULTS_TYPE")  # SDKs since 2025
+    if results in _BOX_RESULTS or (not results and _detects(metadata)):
         return "detection"
     if labels == 0:
         return "anomaly"
+    if results:
+        return "regression" if results == "TYPE_REGRESSION" else "classification"
     return "regression" if labels == 1 else "classification"
+
+
+def _detects(metadata: Metadata) -> bool:
+    """Return whether the impulse detects objects, by what SDKs from before 2025 tell of it."""
+    most = metadata.integer("OBJECT_DETECTION_COUNT", _BOXES)
+    return metadata.integer("OBJECT_DETECTION", 0) != 0 and most > 0
 
 
 def _digest(*folders: Path) -> str:

@@ -10,13 +10,18 @@ from harness.errors import InputError
 METADATA = "model-parameters/model_metadata.h"
 DEPLOY_AGAIN = "deploy the project as a C++ library, and unpack all of it there"
 
+FETCH_SDK = (
+    "if the application takes it from a submodule or from its build system, copy it there: "
+    f"github.com/edgeimpulse/inferencing-sdk-cpp has the SDK alone. Otherwise {DEPLOY_AGAIN}"
+)
+
 TABLES = "CMSIS/DSP/Source/CommonTables/arm_common_tables.c"
 """The file of an SDK with CMSIS-DSP's tables; many public copies lack it."""
 
 _SDK = "edge-impulse-sdk"
 _PARAMETERS = "model-parameters"
 _NETWORK = "tflite-model"
-_DEEPEST = 6  # levels below the folder that is given
+_DEEPEST = 9  # levels below the folder that is given
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,13 @@ def find_folders(folder: Path) -> ExportFolders:
     return ExportFolders(
         sdk=_part(folder, beside, _SDK).resolve(),
         parameters=parameters.resolve(),
-        network=_part(folder, beside, _NETWORK).resolve(),
+        network=find_network(folder),
     )
+
+
+def find_network(folder: Path) -> Path:
+    """Return the tflite-model of that export; its SDK may be missing."""
+    return _part(folder, find_parameters(folder).parent, _NETWORK).resolve()
 
 
 def find_parameters(folder: Path) -> Path:
@@ -52,7 +62,8 @@ def find_parameters(folder: Path) -> Path:
     found = _found(folder, _PARAMETERS)
     if not found:
         raise InputError(
-            f"is not an export of Edge Impulse: there is no {METADATA} in it",
+            f"is not an export of Edge Impulse: there is no {METADATA} in it, down to "
+            f"{_DEEPEST} levels",
             where=str(folder),
             remedy=DEPLOY_AGAIN,
         )
@@ -72,7 +83,8 @@ def _part(folder: Path, beside: Path, name: str) -> Path:
     """Return the folder `name` in `beside`, or else the only one in `folder`."""
     found = [beside / name] if (beside / name).is_dir() else _found(folder, name)
     if not found:
-        raise InputError(f"the export has no {name}", where=str(beside), remedy=DEPLOY_AGAIN)
+        remedy = FETCH_SDK if name == _SDK else DEPLOY_AGAIN
+        raise InputError(f"the export has no {name}", where=str(beside), remedy=remedy)
     if len(found) > 1:
         raise InputError(
             f"there are {len(found)} folders {name}: {', '.join(map(str, found))}",

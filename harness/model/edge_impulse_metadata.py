@@ -1,10 +1,12 @@
-"""The macros of an export's `model_metadata.h`, and the labels in its `model_variables.h`.
+"""The macros of an export's `model_metadata.h`, and the impulse in its `model_variables.h`.
 
-Both are C; only the relevant lines are parsed.
+Both are C; only the relevant lines are parsed. Of several impulses, the macros may describe
+another than the one that run_classifier() runs, so what its own definition says counts first.
 """
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +19,27 @@ _DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(.+)$", re.MULTILINE
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//.*|/\*.*?\*/')  # skips string literals
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _CATEGORIES = re.compile(
-    r"\bei_classifier_inferencing_categories\w*\s*\[[^\]]*\]\s*=\s*"
+    r"\b(ei_classifier_inferencing_categories\w*)\s*\[[^\]]*\]\s*=\s*"
     r'\{\s*((?:"(?:[^"\\]|\\.)*"[\s,]*)*)\}'
 )
-_IMPULSES = re.compile(r"\bei_impulse_t\s+(?!ei_default_impulse)\w+\s*=")
+_IMPULSE = re.compile(r"\bei_impulse_t\s+(?P<name>\w+)\s*=\s*\{(?P<fields>.*?)\}\s*;", re.DOTALL)
+_FIELD = re.compile(r'\.(?P<name>\w+)\s*=\s*(?P<value>"(?:[^"\\]|\\.)*"|[^,"]+)')
+_DEFAULT = re.compile(r"\bei_default_impulse\s*=\s*(?P<name>\w+)\s*;")
+_HANDLE = r"\bei_impulse_handle_t\s+{name}\s*=[^;&]*&\s*(?P<impulse>\w+)"  # of newer SDKs
+_NETWORK = re.compile(r'#[ \t]*include[ \t]+"tflite-model/(\w*(?:_learn_|_compiled)\w*)\.h"')
 _MAX_EXPANSIONS = 8  # of a macro that expands to another macro's name
 _MAX_COUNT = 1 << 24
 
 
 class Metadata:
-    """The macros of `model_metadata.h`; of several definitions, the first counts."""
+    """The macros of `model_metadata.h`; of several definitions, the first counts.
 
-    def __init__(self, folder: Path) -> None:
+    The fields of an impulse that have the name of a macro count before it.
+    """
+
+    def __init__(self, folder: Path, impulse: Mapping[str, str]) -> None:
         """Read the file in the `folder` model-parameters; `InputError` if that fails."""
+        self._impulse = impulse
         self._path = folder / Path(METADATA).name
         self._defined: Mapping[str, str] = {
             name: _COMMENT.sub(r"\1", value).strip()
@@ -41,11 +51,11 @@ class Metadata:
         literal = _TEXT.fullmatch(self._value(name, f'"{default}"'))
         if literal is None:
             raise self.wrong(name, "is not a string literal")
-        return literal[1]
+        return _unescaped(literal[1])
 
     def word(self, name: str) -> str:
         """Return the value of EI_CLASSIFIER_`name` as it is written, without a common prefix."""
-        return self._defined.get(f"EI_CLASSIFIER_{name}", "").removeprefix("EI_CLASSIFIER_")
+        return (self._written(name) or "").removeprefix("EI_CLASSIFIER_")
 
     def number(self, name: str, default: float | None = None) -> float:
         """Return the number of EI_CLASSIFIER_`name`, which may be missing if it has a default."""
@@ -74,12 +84,16 @@ class Metadata:
 
     def _value(self, name: str, default: str | None) -> str:
         """Return the value of EI_CLASSIFIER_`name`, with macros expanded."""
-        value = self._defined.get(f"EI_CLASSIFIER_{name}", default)
+        value = self._written(name) or default
         if value is None:
             raise self.wrong(name, "is missing")
         for _ in range(_MAX_EXPANSIONS):
             value = self._defined.get(value, value)
         return value
+
+    def _written(self, name: str) -> str | None:
+        """Return the value of EI_CLASSIFIER_`name` as it is written; None if it is missing."""
+        return self._impulse.get(name.lower(), self._defined.get(f"EI_CLASSIFIER_{name}"))
 
     def wrong(self, name: str, what: str, remedy: str = DEPLOY_AGAIN) -> InputError:
         """Return the error that says `what` is wrong with EI_CLASSIFIER_`name`."""
@@ -87,7 +101,7 @@ class Metadata:
 
 
 class Variables:
-    """The labels in `model_variables.h`, and how many impulses it has.
+    """The impulses in `model_variables.h`: how many, and the fields and labels of the default one.
 
     In SDKs from before 2022, `model_metadata.h` has the labels.
     """
@@ -97,25 +111,51 @@ class Variables:
         path = folder / "model_variables.h"
         self._path = path if path.exists() else folder / Path(METADATA).name
         self._source = _read(self._path)
+        self._impulses = {
+            found["name"]: found["fields"] for found in _IMPULSE.finditer(self._source)
+        }
 
     @property
     def impulses(self) -> int:
         """Number of impulses; 1 in SDKs from before there could be several."""
-        return max(len(_IMPULSES.findall(self._source)), 1)
+        return max(len(self._impulses), 1)
+
+    @cached_property
+    def default_impulse(self) -> Mapping[str, str]:
+        """The fields of the impulse that run_classifier() runs; none in SDKs from before 2023."""
+        default = _DEFAULT.search(self._source)
+        name = default["name"] if default else ""
+        if handle := re.search(_HANDLE.format(name=re.escape(name)), self._source):
+            name = handle["impulse"]
+        found = _FIELD.finditer(self._impulses.get(name, ""))
+        fields = {field["name"]: field["value"].strip() for field in found}
+        if "deploy_version" in fields:
+            fields["project_deploy_version"] = fields["deploy_version"]
+        return fields
+
+    @property
+    def network(self) -> list[str]:
+        """Names of the network's sources, without their ends; none in SDKs from before 2023."""
+        return _NETWORK.findall(self._source)
 
     def labels(self, count: int) -> tuple[str, ...]:
-        """Return the labels of the impulse that has `count` of them; `InputError` if none has."""
-        lists = [
-            tuple(re.sub(r"\\(.)", r"\1", text) for text in _TEXT.findall(found))
-            for found in _CATEGORIES.findall(self._source)
-        ]
+        """Return the labels of the default impulse, which has `count`; `InputError` if it hasn't.
+
+        The list may be that of another impulse unless the default one names it.
+        """
+        lists = {
+            name: tuple(_unescaped(text) for text in _TEXT.findall(found))
+            for name, found in _CATEGORIES.findall(self._source)
+        }
         if not lists:
             raise InputError(
                 "has no ei_classifier_inferencing_categories",
                 where=str(self._path),
                 remedy=DEPLOY_AGAIN,
             )
-        labels = next((each for each in lists if len(each) == count), lists[0])
+        named = lists.get(self.default_impulse.get("categories", ""))
+        of_count = (each for each in lists.values() if len(each) == count)
+        labels = named or next(of_count, next(iter(lists.values())))
         if len(labels) != count or len(set(labels)) != count:
             raise InputError(
                 f"has the labels {', '.join(labels) or 'none'}, but {METADATA} has {count}",
@@ -124,6 +164,10 @@ class Variables:
                 + DEPLOY_AGAIN,
             )
         return labels
+
+
+def _unescaped(literal: str) -> str:
+    return re.sub(r"\\(.)", r"\1", literal)
 
 
 def _read(path: Path) -> str:

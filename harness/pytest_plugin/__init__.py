@@ -23,7 +23,7 @@ from harness.pytest_plugin.failures import FailuresPlugin, uses_our_fixtures
 from harness.pytest_plugin.farm_workers import with_places
 from harness.pytest_plugin.fixture_names import left_out_text, register_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS, WRONG_OPTION
-from harness.pytest_plugin.marks import declare_marks, deselect
+from harness.pytest_plugin.marks import declare_marks, deselect, no_test_text
 from harness.pytest_plugin.parametrization import TestAxes
 from harness.pytest_plugin.pytest_internals import make_paths_relative
 from harness.pytest_plugin.run_groups import Groups, WorkerGroups
@@ -186,9 +186,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         )
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
-    """Say which fixtures are another plugin's."""
-    return left_out_text(config) or []
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    """Say why no test is left, and which fixtures are another plugin's."""
+    return [text for text in (no_test_text(config), left_out_text(config)) if text]
 
 
 def _run_options(config: pytest.Config, workspace: Workspace) -> RunOptions:

@@ -15,9 +15,12 @@ from harness.options.selection import AXES, Selection
 from harness.pytest_plugin.failures import uses_our_fixtures
 from harness.pytest_plugin.fixture_values import RUN_OPTIONS
 from harness.pytest_plugin.shared_options import own_values
+from harness.pytest_plugin.usage_refusal import tell_reason
 
 _OF_FIRMWARE = ("engine", "toolchain", "opt")
 """What prebuilt firmware has already, as if an option had selected it."""
+
+_NO_TEST = pytest.StashKey[str]()
 
 
 class LeftOut(str):
@@ -69,6 +72,27 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    if left_out and not items:
+        config.stash[_NO_TEST] = text = _no_test(config, left_out, given)
+        tell_reason(config, text)
+
+
+def no_test_text(config: pytest.Config) -> str:
+    """Say why `deselect` left no test; empty if it left one."""
+    return config.stash.get(_NO_TEST, "")
+
+
+def _no_test(config: pytest.Config, left_out: Sequence[pytest.Item], given: Sequence[str]) -> str:
+    """Name the options that select none of the tests, and what their marks name."""
+    selection = config.stash[RUN_OPTIONS].selection
+    reasons = []
+    for axis in given:
+        named = {name_of(name) for item in left_out for name in marked(item, axis)}
+        others = sorted(name for name in named if not _selected(selection, axis, name))
+        if others:
+            option = ", ".join(map(name_of, getattr(selection, f"{axis}s")))
+            reasons.append(f"the {axis} is {option}, and the marks name {', '.join(others)}")
+    return f"no test is for what the options select: {'; '.join(reasons)}"
 
 
 def name_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Ends a session with a usage error after the collection, also if workers of xdist collected."""
+"""Says after the collection why there are no tests, also if workers of xdist collected."""
 
 from typing import Any
 
@@ -6,7 +6,9 @@ import pytest
 
 from harness.support.shown import shown
 
-_OUTPUT = "harness_refusal"  # what a worker tells the main process when it ends
+# What a worker tells the main process when it ends.
+_OUTPUT = "harness_refusal"
+_REASON = "harness_reason"
 
 
 def refuse(session: pytest.Session, text: str) -> None:
@@ -18,17 +20,27 @@ def refuse(session: pytest.Session, text: str) -> None:
     session.items.clear()
 
 
+def tell_reason(config: pytest.Config, text: str) -> None:
+    """Have the main process say why this worker of xdist has no tests."""
+    output: dict[str, object] = getattr(config, "workeroutput", {})
+    output[_REASON] = text
+
+
 class RefusalPlugin:
     """Shows in the main process why the workers have no tests."""
 
     def __init__(self) -> None:
         self._texts: dict[str, None] = {}
+        self._reasons: dict[str, None] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
         """Note what a worker found wrong; all find the same."""
-        if text := getattr(node, "workeroutput", {}).get(_OUTPUT):
+        output = getattr(node, "workeroutput", {})
+        if text := output.get(_OUTPUT):
             self._texts[str(text)] = None
+        if text := output.get(_REASON):
+            self._reasons[str(text)] = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -37,6 +49,8 @@ class RefusalPlugin:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: "pytest.TerminalReporter") -> None:
-        """Show it as pytest shows a usage error."""
+        """Show it; a refusal as pytest shows a usage error."""
+        for text in self._reasons:
+            terminalreporter.write_line(shown(text))
         for text in self._texts:
             terminalreporter.write_line(f"ERROR: {shown(text)}", red=True)

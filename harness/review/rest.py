@@ -3,15 +3,17 @@
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
 from harness.errors import InfrastructureError, InputError
+from harness.support.thread_work import ThreadWork
 
 Answer = TypeVar("Answer")
 
+_TOTAL = 120.0  # seconds for all requests of one `conversation`
 _DEADLINE = 30.0  # seconds for a connection, and for each read
 _LARGEST = 20_000_000  # bytes of an answer
 _NOT_ALLOWED = (401, 403, 404)  # a host says 404 for what a token may not even see
@@ -33,6 +35,20 @@ def _opener() -> urllib.request.OpenerDirector:
     ):
         opener.add_handler(handler)
     return opener
+
+
+def conversation(requests: Callable[[], None]) -> None:
+    """Make `requests`; raises their error, or `InfrastructureError` if they are not done in time.
+
+    A host that sends a byte now and then, or page after page, would keep each request alive. The
+    thread that still waits for it ends with the process.
+    """
+    work = ThreadWork("code host", requests)
+    work.start()
+    if not work.done.wait(_TOTAL):
+        what = f"the comment was not written within {_TOTAL:g} s"
+        raise InfrastructureError(what, where="the API of the code host")
+    work.outcome()
 
 
 def request(

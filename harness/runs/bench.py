@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from harness.board.board import Board
 from harness.board.provision import provision
+from harness.golden import oracle
 from harness.image.build import Image, Variant, build_image
 from harness.image.prebuilt import PrebuiltFirmware, prebuilt_image
 from harness.runs.bundle.bundled_firmware import BundledFirmware
@@ -34,7 +35,8 @@ def image_for(request: RunRequest) -> Image:
             warn=request.progress.warn,
         )
     mlperf: Variant = "mlperf-tiny-energy" if request.metering.spec else "mlperf-tiny"
-    with request.progress.step(f"preparing {request.model.name} for {request.target.name}"):
+    golden = oracle.prepared(request.model, request.workspace.golden)
+    with request.progress.step(f"preparing {request.model.name} for {request.target.name}"), golden:
         return build_image(
             request.target,
             request.model,

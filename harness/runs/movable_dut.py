@@ -80,6 +80,7 @@ class MovableDut:
             try:
                 result = work(self.device)
             except InfrastructureError as error:
+                _name_place(error, self._place)
                 if can_move and _failed_at(left) < MOST_MOVES and self._leave(error, left):
                     continue
                 self._take_back(left)
@@ -173,6 +174,13 @@ def _provisioned(request: RunRequest) -> Board:
 def _failed_at(left: Mapping[str, InfrastructureError]) -> int:
     """Return how many of the boards have failed at the work itself."""
     return sum(not isinstance(error, _LOST) for error in left.values())
+
+
+def _name_place(error: InfrastructureError, place: str) -> None:
+    """Say in `error` at which place it was, which tags do not tell."""
+    where = f"place {place}"
+    if place and not error.where.startswith(where):
+        error.where = f"{where}: {error.where}" if error.where else where
 
 
 def _first_line(error: InfrastructureError) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from harness.board.board import Board
 from harness.errors import HangError, InfrastructureError, InUseError, UnreachableError
+from harness.link.device_errors import OverdueError
 from harness.runs.health import LostBoardError
 from harness.support.progress import Progress
 
@@ -50,13 +51,17 @@ class Recovery:
             return action()
         except HangError as error:
             first: InfrastructureError = error
-        failure, tried = first, []
+        failure = first
+        tried: list[str] = []
         for way in self._board.ways_back():
             if starts and way.is_start:
                 continue
             if isinstance(failure, InUseError):  # another session took it between two starts
                 break
             if isinstance(failure, UnreachableError) and way.needs_probe:
+                continue
+            # A start compares the flash with the image, and then the device began the inference.
+            if tried and isinstance(failure, OverdueError) and way.only_writes_flash:
                 continue
             tried.append(_attempt(way.name, failure))
             self._progress.say(f"{self._name}: the board hangs; trying: {way.name}")

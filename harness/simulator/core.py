@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 from harness.simulator import bit_band, halting_debug, nvic, private_bus, scs
 from harness.simulator import registers as reg
@@ -23,6 +24,8 @@ from harness.simulator.thumb import Block
 from harness.simulator.turn import Turn
 
 _INLINE_INSTRUCTIONS = 400_000  # executed by `resume` in the debugger's thread
+_INLINE_SLICE = 20_000  # of them, between two looks at the time
+_INLINE_SECONDS = 0.5  # a program that only accesses devices needs more for that many
 _IDLE_PAUSE = 0.0005  # seconds for other threads while the firmware only polls a UART
 _POLL_PAUSE = 0.002  # the same while it polls memory; a debugger's write ends the pause
 _CLOSE_DEADLINE = 5.0  # seconds
@@ -50,6 +53,10 @@ class Core:
             design.check_boot(boot, memories)
         self.halted = False
         self.sleeping = False
+        self.off = False
+        """Whether the chip sleeps so deeply that only a reset ends it."""
+        self.deep_sleep: Callable[[], bool] | None = None
+        """Returns whether a deep sleep switches the chip off. It stops SysTick; without: sleep."""
         self.failure: BaseException | None = None
         self.reset_hooks: list[Callable[[], None]] = []
         self.report_awake: Callable[[bool], None] = lambda _awake: None
@@ -132,10 +139,10 @@ class Core:
                 return
             self.halted = False
             self.executor.pass_breakpoint()
-            limit = self.executor.now() + _INLINE_INSTRUCTIONS
+            limit, end = self.executor.now() + _INLINE_INSTRUCTIONS, monotonic() + _INLINE_SECONDS
             self._idle = False
-            while self._keeps_running() and self.executor.now() < limit:
-                self._execute(limit, lambda: True)
+            while self._keeps_running() and self.executor.now() < limit and monotonic() < end:
+                self._execute(min(self.executor.now() + _INLINE_SLICE, limit), lambda: True)
 
     def idle(self) -> None:
         """Pause briefly for other threads: the firmware polls a UART without data."""
@@ -238,10 +245,17 @@ class Core:
         if self._reset_wanted:
             self._reset()
             return
-        if self._stop_handler.wakes():
-            self.sleeping = False
+        if not self.off and self._stop_handler.wakes():
+            self._wake()
             return
+        if self.deep_sleep is not None and self.control[scs.SCR] & scs.SCR_SLEEPDEEP:
+            self._devices.systick.hold()
+            self.off = self.deep_sleep()
         self.clock.sleep(next_deadline(self.timed), self._turn.wait)
+
+    def _wake(self) -> None:
+        self.sleeping = self.off = False
+        self._devices.systick.release()
 
     def _execute(self, limit: int, ready: Callable[[], bool]) -> None:
         """Run until the executor stops, and handle the stop."""
@@ -295,7 +309,7 @@ class Core:
 
     def _halt(self, reason: int) -> None:
         self.halted = True
-        self.sleeping = False  # entering debug state ends a WFI (B1.5.19)
+        self._wake()  # entering debug state ends a WFI (B1.5.19)
         self._halt_wanted = False
         self._exceptions.lockup = False
         self.debug.dfsr |= reason
@@ -306,7 +320,7 @@ class Core:
     def _reset(self) -> None:
         """Reset the system; the debug registers keep their values (B1.5.5, C1.4)."""
         self._reset_wanted = False
-        self.halted = self.sleeping = False
+        self.halted = self.sleeping = self.off = False
         self._stop_handler.reset()
         registers = self.executor.registers
         registers.reset()

@@ -39,6 +39,17 @@ class SysTick:
         self._value = 0  # valid while the timer is disabled
         self._zero_at = 0  # tick at which it next reaches zero
         self._flag = False
+        self._held: int | None = None  # ticks until zero, while the clock stands
+
+    def hold(self) -> None:
+        """Stop the clock, as in a deep sleep."""
+        if self._held is None:
+            self._held = self._zero_at - self._clock.ticks()
+
+    def release(self) -> None:
+        """Let the clock run again."""
+        if self._held is not None:
+            self._zero_at, self._held = self._clock.ticks() + self._held, None
 
     def peek(self, offset: int) -> int:
         """Return the value that a narrow write is merged into."""
@@ -84,11 +95,12 @@ class SysTick:
 
     def deadline(self) -> int | None:
         """Return the tick at which it reaches zero; None if it is stopped."""
-        return self._zero_at if self._control & _ENABLE and self._reload else None
+        runs = self._control & _ENABLE and self._reload and self._held is None
+        return self._zero_at if runs else None
 
     def expire(self) -> None:
         """If zero was reached, reload and pend the exception."""
-        if self._control & _ENABLE and self._reload:
+        if self._control & _ENABLE and self._reload and self._held is None:
             self._reach(self._clock.ticks())
 
     def _reach(self, now: int) -> None:

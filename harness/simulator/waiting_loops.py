@@ -1,8 +1,9 @@
 """Passes over the rounds of a loop that only waits for a bit of a device's register.
 
-A loop of one block that reads this register, and otherwise only computes and reads its own stack
-and constants, does the same in each round that begins with the same registers and reads the same
-value. Such rounds are not executed but counted.
+A loop that reads this register, and otherwise only computes and reads its own stack and constants,
+does the same in each round that begins with the same registers and reads the same value. Such
+rounds are not executed but counted. The loop is one block, or two where it crosses the end of one
+of the emulator's pages.
 
 Armv7-M ARM (DDI 0403E), A5.2 and A5.3: the encodings.
 """
@@ -30,6 +31,7 @@ _WIDE = (
     (0xF800, 0xF000, 0x8000, 0x0000),  # data processing with a constant
     (0xFE00, 0xEA00, 0x0000, 0x0000),  # data processing with a shifted register
 )
+_BRANCH = ((0xF000, 0xD000, 8), (0xF800, 0xE000, 11))  # with the bits of their distance
 _LOOKS = 8  # in a row without an equal round: a loop does more than wait
 _LDR, _LDR_WIDE = (0xF800, 0x6800), (0xFFF0, 0xF8D0)
 
@@ -46,7 +48,7 @@ class WaitingLoops:
         self._blocks = blocks
         self._counter = counter
         self._state = registers.batch(*R, SP, LR, XPSR)
-        self._waiting: dict[int, Block] = {}  # by the address of the read
+        self._waiting: dict[int, tuple[Block, ...]] = {}  # by the address of the read
         self._in_vain: dict[int, int] = {}  # looks in a row, by the address of the read
 
     def pass_rounds(self, pc: int, ticks: int) -> None:
@@ -60,10 +62,11 @@ class WaitingLoops:
 
     def _passes_rounds(self, pc: int, ticks: int) -> bool:
         """Pass rounds, and return True, if the round before was the same."""
-        start, instructions = self._counter.entered
-        block, state = self._blocks.get(start), self._counter.state
-        if block is None or not self._waits(block, pc):
+        start, _ = self._counter.entered
+        loop, state = self._loop(start, pc), self._counter.state
+        if not loop:
             return False
+        instructions = sum(block.count for block in loop)
         registers = self._state.read()
         is_same = self.last == (pc, state.count - instructions, registers)
         if is_same:
@@ -72,12 +75,40 @@ class WaitingLoops:
         self.last = (pc, state.count, registers)
         return is_same
 
-    def _waits(self, block: Block, pc: int) -> bool:
-        if self._waiting.get(pc) is not block:
-            if not self._only_waits(block, pc):
-                return False
-            self._waiting[pc] = block
-        return True
+    def _loop(self, start: int, pc: int) -> tuple[Block, ...]:
+        """Return the blocks of the loop with the block at `start`; none if it may do more."""
+        known = self._waiting.get(pc, ())
+        if not (known and all(self._blocks.get(block.start) is block for block in known)):
+            known = self._waiting[pc] = self._find_loop(start, pc)
+        return known
+
+    def _find_loop(self, start: int, pc: int) -> tuple[Block, ...]:
+        entered = self._blocks.get(start)
+        if entered is None:
+            return ()
+        last = entered if self._target(entered) is not None else self._blocks.get(entered.end)
+        first = None if last is None else self._blocks.get(self._target(last) or 0)
+        if first is None or last is None:
+            return ()
+        loop = (first,) if first is last else (first, last)
+        follow = first is last or (first.end == last.start and self._target(first) is None)
+        if follow and entered in loop and all(self._only_waits(block, pc) for block in loop):
+            return loop
+        return ()
+
+    def _target(self, block: Block) -> int | None:
+        """Return where the branch at the end of `block` goes to; None without a branch."""
+        found = self._bus.memory(block.start, block.size)
+        if found is None:
+            return None
+        memory, base = found
+        at = block.offsets[-1]
+        code = memory.value(base + at, 2)
+        for mask, value, bits in _BRANCH:
+            if code & mask == value:
+                sign = 1 << bits - 1
+                return block.start + at + 4 + 2 * ((code & 2 * sign - 1 ^ sign) - sign)
+        return None
 
     def _only_waits(self, block: Block, pc: int) -> bool:
         """Return whether `block` reads nothing but a register at `pc`, and changes no memory."""
@@ -86,9 +117,11 @@ class WaitingLoops:
             return False
         memory, base = found
         return all(
-            self._is_harmless(memory.value(base + at, 4)) or block.start + at == pc
+            self._loads(memory.value(base + at, 4))
+            if block.start + at == pc
+            else self._is_harmless(memory.value(base + at, 4))
             for at in block.offsets
-        ) and self._loads(memory.value(base + pc - block.start, 4))
+        )
 
     @staticmethod
     def _is_harmless(code: int) -> bool:

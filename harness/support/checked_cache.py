@@ -2,7 +2,8 @@
 
 An entry is a folder of files that were made from a key, such as the hash of all inputs. The file
 `digests.json` in it holds the key, and the SHA-256 of each other file. An entry that does not
-match is not used, but made again.
+match is not used, but made again. An entry that nobody has used for 60 days is removed when another
+one is kept beside it, so a cache does not grow for ever.
 """
 
 import errno
@@ -10,6 +11,7 @@ import hashlib
 import os
 import stat
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,8 @@ from harness.support.owned_temporary import remove, temporary_folder, unused_pat
 DIGESTS = "digests.json"
 _VERSION = 1
 _ATTEMPTS = 10
+UNUSED = 60 * 86400.0
+"""Seconds after which what nobody used is removed."""
 _LONGEST = 300.0  # seconds to wait for what another process makes
 
 
@@ -48,6 +52,9 @@ def is_valid(entry: Path, key: str, warn: Callable[[str], None] = warn_on_stderr
     why = _fault(entry, key)
     if why:
         warn(f"{entry}: {why}; it is made again")
+    else:
+        with suppress(OSError):  # it belongs to another user, or the disk is read-only
+            os.utime(entry)
     return not why
 
 
@@ -104,6 +111,7 @@ def keep(staging: Path, entry: Path, key: str) -> None:
     If another process has made the same entry meanwhile, that one stays.
     """
     seal(staging, key)
+    _remove_unused(entry.parent)
     for _ in range(_ATTEMPTS):
         try:
             staging.rename(entry)
@@ -134,6 +142,15 @@ def discard(entry: Path) -> None:
     trash = unused_path(entry.parent)
     entry.rename(trash)
     remove(trash)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove the entries in `folder` that were last used long ago; nothing else is touched."""
+    oldest = time.time() - UNUSED
+    for digests in folder.glob(f"*/{DIGESTS}"):
+        with suppress(OSError):  # another process removes it, or it belongs to another user
+            if digests.parent.stat().st_mtime < oldest:
+                discard(digests.parent)
 
 
 def _fault(entry: Path, key: str) -> str:

@@ -35,18 +35,22 @@ def page_of_repository(root: Path, environment: Mapping[str, str]) -> str:
     It is empty without a remote, or if the form of the server's addresses is not known. The
     environment of a CI job tells what its own server is.
     """
+    return page_of_remote(remote_of(root), environment)
+
+
+def remote_of(root: Path) -> str:
+    """Return the remote of the repository, `origin` if it has it; empty without one."""
     try:
         remotes = git(root, "remote").split()
         name = "origin" if "origin" in remotes else remotes[0]
-        remote = git(root, "remote", "get-url", name)
+        return git(root, "remote", "get-url", name)
     except (OSError, IndexError, subprocess.SubprocessError):
         return ""
-    return page_of_remote(remote, environment)
 
 
 def page_of_remote(remote: str, environment: Mapping[str, str]) -> str:
     """Return the address of a commit's page, with `HASH`, on the server of `remote`."""
-    base = _web_address(remote)
+    base = web_address(remote)
     host = _host(base)
     own = (path for name, path in _SERVERS.items() if _host(environment.get(name, "")) == host)
     known = (path for part, path in _PATHS.items() if part in host)
@@ -54,7 +58,7 @@ def page_of_remote(remote: str, environment: Mapping[str, str]) -> str:
     return f"{base}/{path}/{HASH}" if path else ""
 
 
-def _web_address(remote: str) -> str:
+def web_address(remote: str) -> str:
     """Return the address of the repository's page; empty if `remote` is a path or not safe."""
     if scp := _SCP.fullmatch(remote):
         host, path = scp.groups()

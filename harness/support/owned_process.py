@@ -97,11 +97,15 @@ class OwnedProcess:
         output: bytes = self._supervisor.communicate(data, timeout)[0]
         return output
 
-    def stop(self) -> None:
-        """End the process and wait until it is gone; a second call does nothing."""
+    def stop(self, *, in_order: bool = False) -> None:
+        """End the process and wait until it is gone; a second call does nothing.
+
+        If it is to end `in_order`, it gets SIGTERM, and a second in which it can release something.
+        """
         if self._life < 0:
             return
-        self._supervisor.terminate()
+        if not in_order:
+            self._supervisor.terminate()
         self._supervisor.send_signal(signal.SIGCONT)  # somebody may have stopped it
         os.close(self._life)
         self._life = -1

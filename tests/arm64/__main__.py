@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "arm64"
 VENV = "/opt/harness"
 TESTS = ("virtual_*", "machine_code")
-TEST_PACKAGES = ("hypothesis", "pytest-timeout")
+TEST_PACKAGES = ("hypothesis", "jsonschema", "pytest-timeout")
 RUN = ("run", "--target=virtual-stm32", "--toolchain=gcc")
 _INSTALL_DEADLINE, _DEADLINE = 3600, 3600  # seconds; an emulated processor is slow
 

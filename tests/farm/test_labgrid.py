@@ -11,14 +11,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.acquired_place import AcquiredPlace
 from harness.board.labgrid.acquiring import Wanted
 from harness.board.labgrid.coordinator import Coordinator
-from harness.board.labgrid.place_choice import PlaceChoice
+from harness.board.labgrid.place_choice import PlaceChoice, PlaceInUseError
 from harness.board.labgrid.session_name import own_name
 from harness.board.pyocd.pyocd_board import PyocdBoard
+from harness.board.pyocd.server_lock import ServerLock
 from harness.cli.main import main
 from harness.errors import ExitCode, InfrastructureError, InputError
 from tests.support import labgrid_programs
@@ -102,16 +105,23 @@ def records(folder: Path) -> dict[str, Any]:
     return {record["target"]["name"]: record for record in found}
 
 
-def test_a_run_at_a_place_is_the_run_on_the_desk(farm: Farm, workspace: Path) -> None:
+def test_a_run_at_a_place_is_the_run_on_the_desk(
+    farm: Farm, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run(workspace, "--target=local") == 0
+    # A session that has lost the place may still lock the probe for a while.
+    monkeypatch.setattr("harness.board.pyocd.server_lock._MOMENT", 0.2)
+    before = ServerLock(("127.0.0.1", farm.board("board-0").probe_port), "probe", wait=0)
+    threading.Timer(2.5, before.release).start()
     assert run(workspace, "--target=board-0", f"--coordinator={farm.address}") == 0
     local, remote = (records(workspace)[name] for name in ("local", "board-0"))
     assert remote["numbers"]["bytes_differing"]["value"] == 0
     assert remote["ticks"] == local["ticks"]
     assert remote["image"]["build_id"] == local["image"]["build_id"]
     chip_id = b"board-0".hex().rjust(24, "0")
-    assert remote["device"] == {"place": "board-0", "exporter": "pi-0", "chip_id": chip_id}
-    assert local["device"] == {"place": "", "exporter": "", "chip_id": "1".rjust(24, "0")}
+    place = {"place": "board-0", "exporter": "pi-0", "chip_id": chip_id, "coordinator_lost": 0.0}
+    assert remote["device"] == place
+    assert local["device"] == msgspec.to_builtins(DeviceInfo(chip_id="1".rjust(24, "0")))
     assert held_by(farm, "board-0") == ""
     opened = [each["line"] for each in farm.sessions("board-0") if each["what"] == "open"]
     assert "serial" in opened
@@ -317,6 +327,7 @@ def test_a_run_survives_a_new_coordinator_and_keeps_its_place(
         place.check()
         place.release()
         assert any("the coordinator was lost for" in line for line in said)
+        assert place.seconds_away > 0
         assert held_by(farm, "board-0") == ""
 
         said.clear()
@@ -329,6 +340,19 @@ def test_a_run_survives_a_new_coordinator_and_keeps_its_place(
         assert any("cannot be released" in line for line in said)
 
 
+def test_a_place_that_somebody_released_is_lost(farm: Farm, said: list[str]) -> None:
+    place = AcquiredPlace(farm.address, wanted("board-1", said), said.append)
+    try:
+        place.check()
+        with Coordinator(farm.address) as coordinator:
+            coordinator.release("board-1", own_name())  # as `labgrid-client release --kick`
+        until(lambda: place.why_lost, 30)
+        with pytest.raises(PlaceInUseError, match="was released by somebody else"):
+            place.check()
+    finally:
+        place.release()
+
+
 def test_a_place_that_another_took_is_an_error(farm: Farm, said: list[str]) -> None:
     place = AcquiredPlace(farm.address, wanted("board-1", said), said.append)
     try:
@@ -336,7 +360,7 @@ def test_a_place_that_another_took_is_an_error(farm: Farm, said: list[str]) -> N
             coordinator.release("board-1", own_name())
         farm.client("-p", "board-1", "acquire")
         place._coordinator.close()  # as after a cut cable
-        until(lambda: place._taken, 30)
+        until(lambda: place.why_lost, 30)
         with pytest.raises(InfrastructureError, match="was acquired by"):
             place.check()
     finally:

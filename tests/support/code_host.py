@@ -17,7 +17,8 @@ _PAGE = 2  # comments on a page, so that few are several pages
 class CodeHost:
     """A pull request with `comments`; each has an author, `ME` if the token's user wrote it.
 
-    `read_only`: the token may read, and not write. `fails`: the status of every answer.
+    `read_only`: the token may read, and not write. `fails`: the status of every answer. `endless`:
+    after each page there is another one.
     """
 
     url: str = ""
@@ -26,6 +27,7 @@ class CodeHost:
     requests: list[str] = field(default_factory=list)
     read_only: bool = False
     fails: int = 0
+    endless: bool = False
 
     def say(self, author: int, body: str) -> None:
         self.comments.append({"id": len(self.comments) + 1, "author": author, "body": body})
@@ -58,7 +60,10 @@ class CodeHost:
             {"id": str(c["id"]), "body": c["body"], "viewerDidAuthor": c["author"] == ME}
             for c in self.comments[start:end]
         ]
-        more = {"hasNextPage": end < len(self.comments), "endCursor": str(end)}
+        more = {
+            "hasNextPage": end < len(self.comments) or self.endless,
+            "endCursor": str(end),
+        }
         return {"id": "PR_1", "comments": {"nodes": nodes, "pageInfo": more}}
 
     def rest(self, method: str, path: str, content: Any) -> tuple[int, Any, dict[str, str]]:
@@ -74,7 +79,8 @@ class CodeHost:
         if method == "GET":
             page = int(path.rpartition("=")[2])
             found = self.comments[(page - 1) * _PAGE : page * _PAGE]
-            more = str(page + 1) if page * _PAGE < len(self.comments) else ""
+            has_more = page * _PAGE < len(self.comments) or self.endless
+            more = str(page + 1) if has_more else ""
             return 200, [_note(each) for each in found], {"X-Next-Page": more}
         if method == "POST":
             self.say(ME, content["body"])

@@ -447,7 +447,7 @@ def test_a_device_that_fails_is_explained_and_the_next_run_works(
     assert code == ExitCode.INFRASTRUCTURE
     # A locked-up QEMU has ended, and with it what says how far the batch has come.
     which = r"vectors 0 to \d" if what == "lock-up" else "vector 2"
-    assert re.match(rf"harness: qemu-stm32 \(QEMU\): {which}: ", text)
+    assert re.match(rf"harness: qemu-stm32 \(QEMU's first UART\): {which}: ", text)
     for expected in texts:
         assert expected in text
     assert "Traceback" not in text
@@ -466,7 +466,7 @@ def test_an_inference_that_does_not_end_is_explained(
     repository.answers(HANG)
     code, text = repository.run()
     assert code == ExitCode.INFRASTRUCTURE
-    assert text.startswith("harness: qemu-stm32 (QEMU): vector 0: ")
+    assert text.startswith("harness: qemu-stm32 (QEMU's first UART): vector 0: ")
     assert "  -> the device hangs" in text
     assert repository.records() == []
     assert repository.processes() == []
@@ -486,7 +486,10 @@ def test_a_silent_device_is_explained(
     code, text = repository.run("silent")
     assert code == ExitCode.INFRASTRUCTURE
     first, heard, place, remedy = text.splitlines()
-    assert first == "harness: qemu-stm32 (QEMU): the device did not answer HELLO within 2 s"
+    assert (
+        first
+        == "harness: qemu-stm32 (QEMU's first UART): the device did not answer HELLO within 2 s"
+    )
     assert heard == "no byte came from it"
     assert re.fullmatch(r"the core was at nn_init model\.c:\d+ .*, called from main .*", place)
     assert remedy == "  -> does the firmware start, and is this its serial line?"

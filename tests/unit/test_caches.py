@@ -57,6 +57,21 @@ def test_an_entry_is_made_once(tmp_path: Path) -> None:
     assert [path.name for path in entry.parent.iterdir()] == ["entry"]
 
 
+def test_an_entry_that_nobody_used_for_long_is_removed(tmp_path: Path) -> None:
+    def make(name: str) -> None:
+        provide(tmp_path / name, name, lambda folder: (folder / "text").write_text(name))
+
+    make("used")
+    make("unused")
+    foreign = tmp_path / "of somebody else"
+    foreign.mkdir()
+    for folder in tmp_path.iterdir():
+        os.utime(folder, (0, time.time() - checked_cache.UNUSED - 10))
+    assert is_valid(tmp_path / "used", "used")
+    make("new")
+    assert {path.name for path in tmp_path.iterdir()} == {"used", "new", "of somebody else"}
+
+
 def test_an_entry_of_other_inputs_is_not_believed(tmp_path: Path) -> None:
     entry = tmp_path / "entry"
     provide(entry, KEY, make)

@@ -14,6 +14,7 @@ import pytest
 from pyocd.debug.svd.loader import SVDLoader
 from pyocd.target import TARGET
 
+from harness.board.pyocd.open_chip import OpenChip
 from harness.board.pyocd.probes import close_session, open_session, pick_probe
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.engines.registry import find_engine
@@ -172,13 +173,13 @@ def test_an_inference_over_rtt_takes_few_accesses(
 ) -> None:
     """Each takes a real probe about a millisecond."""
     accesses = Counter[str]()
-    carried = PyocdBoard._do
+    carried = OpenChip._do
 
-    def counted(board: PyocdBoard, seconds: float, activity: str, operation: Any) -> Any:
+    def counted(chip: OpenChip, seconds: float, activity: str, operation: Any) -> Any:
         accesses[activity] += 1
-        return carried(board, seconds, activity, operation)
+        return carried(chip, seconds, activity, operation)
 
-    monkeypatch.setattr(PyocdBoard, "_do", counted)
+    monkeypatch.setattr(OpenChip, "_do", counted)
     with VirtualBoard.start(CHIP) as hardware, board_of(hardware, target) as board:
         link = session(board, image)
         for _ in range(10):  # until it knows how long an inference takes

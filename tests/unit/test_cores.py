@@ -226,7 +226,12 @@ def test_helium_s_kernels_are_right_for_any_graph(seed: int, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "network"),
     [
-        *((name, "kws_ref_model") for name in TARGETS if name != "qemu-m0"),
+        ("qemu-m4", "kws_ref_model"),
+        ("qemu-m55", "kws_ref_model"),
+        *(
+            pytest.param(name, "kws_ref_model", marks=pytest.mark.slow)
+            for name in ("qemu-m3", "qemu-m7", "qemu-m33")
+        ),
         ("qemu-m55", "ad01_int8"),
         ("qemu-m55", "str_ww_ref_model"),
     ],
@@ -239,7 +244,7 @@ def test_published_models_equal_tflm(name: str, network: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "toolchain"),
     [
-        pytest.param("qemu-m0", "clang", marks=needs_clang),
+        pytest.param("qemu-m0", "clang", marks=[needs_clang, pytest.mark.slow]),
         pytest.param("qemu-m4", "gcc", marks=needs_gcc),
         pytest.param("qemu-m55", "gcc", marks=needs_gcc),
     ],

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from harness.cli import doctor
 from harness.cli.main import main
-from harness.errors import ExitCode
+from harness.errors import ExitCode, InputError
 from harness.golden import interpreters
 from harness.image.toolchain import find_gcc
 from harness.report.json_documents.machine_documents import Check
@@ -241,3 +242,15 @@ def test_a_farm_is_checked_where_it_is_named(
     missing = found(tmp_path)["gRPC for farms"]
     assert (missing.ok, missing.detail) == (False, "not installed")
     assert "tinyml-harness[labgrid]" in missing.remedy
+
+
+def test_an_unknown_target_is_told_before_the_machine_is_checked(tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    def step(text: str) -> AbstractContextManager[object]:
+        steps.append(text)
+        return nullcontext()
+
+    with pytest.raises(InputError, match="unknown target 'virtual-stm33'"):
+        doctor.run_checks(Workspace(tmp_path), ["virtual-stm33"], step)
+    assert steps == []

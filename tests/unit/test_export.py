@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from harness.cli.main import main
 from harness.engines.registry import find_engine
 from harness.errors import InfrastructureError, InputError, Verdict
-from harness.golden import edge_impulse_golden
+from harness.golden import edge_impulse_golden, oracle
 from harness.golden.edge_impulse_rounding import AMPLITUDE, COPIES, moved_copies, rounding
 from harness.image.build import build_image
 from harness.image.toolchain import find_toolchain
@@ -22,7 +23,7 @@ from harness.measure.agreement import (
     score_excesses,
     score_limits,
 )
-from harness.model.edge_impulse_export import METADATA, STAGES, read_export
+from harness.model.edge_impulse_export import METADATA, STAGES, Export, read_export
 from harness.model.edge_impulse_features import load_features
 from harness.model.folder import Model, load_model
 from harness.results.record_file import read_record
@@ -104,7 +105,9 @@ def test_the_digest_is_of_the_sources_and_of_no_path(export: Path, tmp_path: Pat
 
 def test_labels_are_read_as_c_writes_them(export: Path) -> None:
     edit(export / VARIABLES, '{"low", "high"}', '{ "a \\"b\\", c}" ,\n  "high", }')
-    assert read_export(export).labels == ('a "b", c}', "high")
+    edit(export / METADATA, '"loudness //', '"\\"loudness\\" //')
+    found = read_export(export)
+    assert (found.project, found.labels) == ('"loudness" // of a thing', ('a "b", c}', "high"))
 
 
 def test_an_export_is_a_model_without_any_toml(export: Path) -> None:
@@ -161,7 +164,23 @@ def without_network(export: Path) -> None:
     shutil.rmtree(export / "tflite-model")
 
 
-WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
+def without_sdk(export: Path) -> None:
+    """Leave the empty folder of a submodule."""
+    shutil.rmtree(export / "edge-impulse-sdk")
+    (export / "edge-impulse-sdk").mkdir()
+
+
+def for_ethos_u(export: Path, resolver: bool) -> None:
+    """Make its network one for an Ethos-U, with an interpreter or without; the SDK is elsewhere."""
+    shutil.rmtree(export / "edge-impulse-sdk")
+    network = export / "tflite-model"
+    if resolver:
+        (network / "tflite-resolver.h").write_text("resolver.AddEthosU();")
+    else:
+        (network / "learned.cpp").write_text("registrations[0] = *Register_ETHOSU();")
+
+
+WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "not an export": (lambda at: (at / METADATA).unlink(), "is not a model"),
     "no SDK": (
         lambda at: shutil.rmtree(at / "edge-impulse-sdk"),
@@ -170,6 +189,22 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "no classifier": (
         lambda at: (at / "edge-impulse-sdk/classifier/ei_run_classifier.h").unlink(),
         "the export has no classifier/ei_run_classifier.h",
+    ),
+    "an SDK that is not fetched": (without_sdk, "the export has no classifier/ei_run_classifier.h"),
+    "an SDK elsewhere": (without_sdk, "github.com/edgeimpulse/inferencing-sdk-cpp has the SDK"),
+    "an Ethos-U": (lambda at: for_ethos_u(at, False), "the network is compiled for an Ethos-U"),
+    "its interpreter": (lambda at: for_ethos_u(at, True), "the network is compiled for an Ethos-U"),
+    "a chip of Syntiant": (
+        lambda at: (at / "model-parameters/dsp_blocks.h").write_text(
+            "&extract_audio_syntiant_features,"
+        ),
+        "the network runs on Syntiant's NDP chip, not on a Cortex-M",
+    ),
+    "no source of the network": (
+        lambda at: edit(
+            at / VARIABLES, "const char", '#include "tflite-model/tflite_learn_5.h"\nconst char'
+        ),
+        "the export has no tflite_learn_5.cpp, the network itself",
     ),
     "no network": (lambda at: shutil.rmtree(at / "tflite-model"), "the export has no tflite-model"),
     "no count": (
@@ -305,16 +340,58 @@ def test_an_export_from_before_2021_does_not_name_its_project(export: Path) -> N
     assert found.description == "Edge Impulse: unnamed project, deployment 0 (EON)"
 
 
-def test_of_several_impulses_the_default_one_runs(export: Path) -> None:
-    edit(
-        export / VARIABLES,
-        "const char *ei",
-        "const ei_impulse_t impulse_1 = {};\nconst ei_impulse_t impulse_2 = {};\n"
-        "const ei_impulse_t ei_default_impulse = impulse_1;\nconst char *ei",
-    )
-    found = read_export(export)
-    assert found.impulses == 2
-    assert "  impulse the first of 2, the one that run_classifier() runs" in found.facts()
+# Two impulses, whose macros describe the second; the first is the default one.
+SEVERAL = """\
+const char *ei_classifier_inferencing_categories_far[] = {"face"};
+const char *ei_classifier_inferencing_categories_near[] = {"low", "high"};
+const ei_impulse_t impulse_near = {
+    .project_name = "near",
+    .deploy_version = 3,
+    .raw_sample_count = 1,
+    .raw_samples_per_frame = 3,
+    .frequency = 100,
+    .has_anomaly = 0,
+    .label_count = 2,
+    .categories = ei_classifier_inferencing_categories_near,
+};
+const ei_impulse_t impulse_far = {
+    .label_count = 1,
+};
+ei_impulse_handle_t handle_far = ei_impulse_handle_t( &impulse_far );
+ei_impulse_handle_t handle_near = ei_impulse_handle_t( &impulse_near );
+ei_impulse_handle_t& ei_default_impulse = handle_near;
+"""
+
+
+def several(export: Path, *, detects: str) -> Export:
+    """Make it an export of `SEVERAL` impulses; `detects` says that the default one does not."""
+    edit_all(export / METADATA, *DETECTS, ("LABEL_COUNT 2", "LABEL_COUNT 1"))
+    text = SEVERAL.replace("    .has_anomaly = 0,", f"    .has_anomaly = 0,\n    {detects},")
+    (export / VARIABLES).write_text(text)
+    return read_export(export)
+
+
+@pytest.mark.parametrize(
+    "detects",
+    [
+        ".object_detection = 0",
+        ".object_detection_count = 0",
+        ".results_type = EI_CLASSIFIER_TYPE_CLASSIFICATION",
+    ],
+)
+def test_of_several_impulses_the_default_one_runs(export: Path, detects: str) -> None:
+    found = several(export, detects=detects)
+    assert found.description == "Edge Impulse: near, deployment 3 (EON)"
+    assert (found.kind, found.labels, found.features) == ("classification", ("low", "high"), 3)
+    assert (found.frequency, found.outputs) == (100, (("scores", 2),))
+    assert "  impulse the default one of 2, which run_classifier() runs" in found.facts()
+
+
+def test_an_export_since_2025_tells_what_it_answers(export: Path) -> None:
+    found = several(export, detects=".results_type = EI_CLASSIFIER_TYPE_OBJECT_DETECTION")
+    assert (found.kind, found.outputs) == ("detection", (("boxes", 18),))
+    edit(export / VARIABLES, "TYPE_OBJECT_DETECTION", "TYPE_REGRESSION")
+    assert read_export(export).kind == "regression"
 
 
 def test_a_folder_that_is_no_export_is_no_network(export: Path) -> None:
@@ -512,6 +589,58 @@ def test_an_export_that_does_not_compile_is_told(export: Path, workspace: Worksp
         )
 
 
+def running(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@needs_compilers
+def test_golden_s_program_is_built_while_the_image_is(export: Path, tmp_path: Path) -> None:
+    golden = tmp_path / "golden"
+    model = load_model(export)
+    with oracle.prepared(model, golden):
+        pass
+    (program,) = golden.glob("host-*/program")
+    built = program.stat().st_mtime_ns
+    oracle.of_model(model, model.vectors, golden, lambda _: None)
+    assert program.stat().st_mtime_ns == built
+    program.unlink()
+    with oracle.prepared(model, golden):  # the outputs are kept
+        pass
+    assert not program.exists()
+
+
+@needs_compilers
+def test_golden_s_program_is_not_built_on_if_the_image_fails(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    golden, compiler = tmp_path / "golden", tmp_path / "bin" / "cc"
+    compiler.parent.mkdir()
+    started = tmp_path / "started"
+    compiler.write_text(
+        f"#!/bin/sh\necho $$ >{started}.new\nmv {started}.new {started}\nsleep 60\n"
+    )
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{compiler.parent}:{os.environ['PATH']}")
+
+    def fail() -> None:
+        with oracle.prepared(load_model(export), golden):
+            deadline = time.monotonic() + 30
+            while not started.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            raise InputError("the image is too large")
+
+    assert message(fail) == "the image is too large"
+    deadline = time.monotonic() + 10
+    while running(int(started.read_text())):
+        assert time.monotonic() < deadline, "the compiler runs on"
+        time.sleep(0.05)
+    assert list(golden.glob("host-*/program")) == []
+
+
 def logs_in_c(sdk: Path) -> None:
     """Let `sdk` call DebugLog, a C function that its porting header does not declare."""
     header = sdk / "tensorflow" / "lite" / "micro" / "debug_log.h"
@@ -528,6 +657,7 @@ def logs_in_c(sdk: Path) -> None:
 @needs_compilers
 def test_boxes_and_times_of_an_sdk_of_2021(export: Path, workspace: Workspace) -> None:
     edit_all(export / METADATA, *DETECTS)
+    edit(export / VARIABLES, '"low"', r'"l\"ow"')
     types = export / "edge-impulse-sdk" / "classifier" / "ei_classifier_types.h"
     for kind in ("dsp", "classification", "anomaly"):
         edit(types, f"int64_t {kind}_us;", f"int {kind};")

@@ -129,10 +129,11 @@ class Build:
         command = ["g++", "-ffunction-sections", f"-I{self.export}", "-c", "user.cpp"]
         subprocess.run(command, cwd=self.folder, check=True, timeout=60)
 
-    def library(self) -> int:
+    def library(self, *options: str) -> int:
         at = self.folder
         return main(
             [
+                *options,
                 *(f"--sdk={self.sdk}", "--digest=1", "--objdump=objdump", "--ar=ar"),
                 *(f"--c={at}/c", f"--cxx={at}/cxx", f"--cache={at}/cache", f"--out={at}/out.a"),
                 *(f"--model={self.export}/{name}" for name in ("model-parameters", "tflite-model")),
@@ -168,6 +169,42 @@ def test_what_is_needed_is_compiled_and_kept(build: Build) -> None:
     assert set(kept) == {"sdk dsp+loudest.cpp", "sdk dsp+larger.c"}
     assert build.library() == 0
     assert build.kept() == kept
+
+
+UNITS: dict[str, tuple[str, set[str]]] = {
+    "as one": ("", {"unit"}),
+    "of the same private name": (
+        "static int secret;\n",
+        {"tensorflow+one.cpp", "tensorflow+two.cpp"},
+    ),
+    "of which one is not needed": (
+        "#define NEVER\n",
+        {"tensorflow+one.cpp", "tensorflow+other.cpp", "tensorflow+two.cpp"},
+    ),
+}
+
+
+@needs_gcc
+@pytest.mark.parametrize("case", UNITS)
+def test_golden_s_sources_are_compiled_together(build: Build, case: str) -> None:
+    first, kept = UNITS[case]
+    folder = build.sdk / "tensorflow"
+    folder.mkdir()
+    (folder / "one.cpp").write_text(f"{first}#ifndef NEVER\nint one() {{ return 1; }}\n#endif\n")
+    (folder / "two.cpp").write_text(f"{first}int two() {{ return 2; }}\n")
+    if case == "of which one is not needed":
+        (folder / "other.cpp").write_text("int one() { return 3; }\n")
+    (build.folder / "user.cpp").write_text(
+        'int one();\nint two();\nextern "C" int nn_invoke() { return one() + two(); }\n'
+    )
+    build.compile()
+    assert build.library("--together") == 0
+    found = build.kept()
+    assert {"unit" if "unit+" in name else name.removeprefix("sdk ") for name in found} >= kept
+    assert build.library("--together") == 0
+    assert build.kept() == found
+    link = ["g++", "-shared", "-o", "whole.so", "user.o", "out.a"]
+    subprocess.run(link, cwd=build.folder, check=True, timeout=60)
 
 
 @needs_gcc

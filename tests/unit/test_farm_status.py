@@ -31,6 +31,7 @@ from harness.runs.check.check_result import BoardCheck, CheckLine
 from harness.runs.check.place_target import target_of
 from harness.simulator.board_process import VirtualBoard
 from harness.support.bundled_files import bundled
+from harness.support.lease import Lease
 from harness.support.terminal import Terminal
 from harness.workspace import Workspace
 from tests.unit.test_report import RECORDS, Page
@@ -111,6 +112,22 @@ def test_a_part_that_fails_ends_the_check(
     (check,) = read_checks(folder / "reports" / "checks")
     assert [line.ok for line in check.lines] == found
     assert text in check.summary
+
+
+def test_a_board_that_others_use_is_busy_and_not_ill(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with VirtualBoard.start("stm32f429xi") as board:
+        lease = Lease(f"probe {board.probe_id}", wait=0)
+        try:
+            options = [f"--probe={board.probe_id}", f"--serial={board.port}"]
+            command = ["farm", "check", "--target=virtual-stm32", *options]
+            assert main(command) == ExitCode.INFRASTRUCTURE
+        finally:
+            lease.release()
+    out = capsys.readouterr().out
+    assert f"virtual-stm32: skipped, because it is in use by process {os.getpid()}" in out
+    assert "1 board: 0 healthy, 1 busy" in out
 
 
 def test_wrong_outputs_and_a_wrong_clock_are_both_found(

@@ -478,8 +478,8 @@ def test_an_inference_that_does_not_end_says_where_it_was(
     assert re.search(rf"vector 1: {late}\n", text)
     assert f"the core was at nn_invoke model.c:{line_of('case HANG') + 1}" in text
     assert re.search(
-        f"bytes used\nthe board does not come back: reset after '{late}', then reflash after "
-        f"'{late}'(; then '{late}')?\n  -> the device hangs, or it is too slow for this model\n",
+        f"bytes used\nthe board does not come back: reset after '{late}'(; then '{late}')?\n"
+        "  -> the device hangs, or it is too slow for this model\n",
         text,
     )
     works(repository, board)

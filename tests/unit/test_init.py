@@ -1,5 +1,6 @@
 """`harness init`: a repository whose tests pass; nothing that is there is changed."""
 
+import json
 import os
 import re
 import shlex
@@ -94,6 +95,44 @@ def test_the_ci_files_give_inputs_that_the_action_and_the_component_have(folder:
     spec, _ = yaml.safe_load_all(template.read_text())
     assert set(included["inputs"]) <= set(spec["spec"]["inputs"])
     assert f"/{template.parent.name}@" in included["component"]
+
+
+@pytest.mark.parametrize(
+    ("ci", "remote", "line"),
+    [
+        ("github", "git@github.com:acme/tinyml-harness.git", "- uses: acme/tinyml-harness@v1"),
+        ("github", "https://gitlab.com/acme/fork", "- uses: OWNER/tinyml-harness@v1"),
+        ("github", "/a/folder", "- uses: OWNER/tinyml-harness@v1"),
+        ("gitlab", "https://gitlab.com/acme/ml/fork", "$CI_SERVER_FQDN/acme/ml/fork/models@v1"),
+        ("gitlab", "git@github.com:a/b.git", "$CI_SERVER_FQDN/GROUP/tinyml-harness/models@v1"),
+    ],
+)
+@pytest.mark.parametrize("installed", ["from the remote", "from a checkout"])
+def test_the_ci_file_names_the_repository_that_the_harness_comes_from(
+    folder: Path,
+    ci: str,
+    remote: str,
+    line: str,
+    installed: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: CAPTURE,
+) -> None:
+    url = remote
+    if installed == "from a checkout":
+        checkout = folder.parent / "a checkout"
+        git(folder, "init", str(checkout))
+        git(checkout, "remote", "add", "origin", remote)
+        url = checkout.as_uri()
+    noted = folder.parent / "site" / "tinyml_harness-1.dist-info"
+    write(noted / "METADATA", "Name: tinyml-harness\nVersion: 1\n")
+    write(noted / "direct_url.json", json.dumps({"url": url, "vcs_info": {"vcs": "git"}}))
+    monkeypatch.syspath_prepend(noted.parent)
+    assert main(["init", f"--ci={ci}"]) == 0
+    text = (folder / {"github": GITHUB, "gitlab": GITLAB}[ci]).read_text()
+    assert line in text
+    is_placeholder = "OWNER" in line or "GROUP" in line
+    assert ("# Put the" in text) == is_placeholder
+    assert ("; complete its" in capsys.readouterr().out) == is_placeholder
 
 
 def test_what_it_writes_passes_and_only_that_is_committed(folder: Path) -> None:

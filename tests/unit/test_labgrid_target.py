@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from harness.board.board import Diagnosis
 from harness.board.board_options import BoardOptions
 from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.board.labgrid.labgrid_board import LabgridBoard
+from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.provision import provision
 from harness.cli.main import main
 from harness.errors import ExitCode, InputError
@@ -136,6 +138,11 @@ class AcquiredPlace:
 
     def __init__(self, *, lost: bool = False) -> None:
         self._lost = lost
+        self.why_lost = ""
+
+    def check(self) -> None:
+        if self.why_lost:
+            raise PlaceInUseError(self.why_lost)
 
     def state(self) -> tuple[Place, FarmState]:
         if self._lost:
@@ -146,6 +153,18 @@ class AcquiredPlace:
 
     def release(self) -> None:
         """Do nothing."""
+
+
+def test_a_lost_place_ends_a_run_between_two_inferences(tmp_path: Path, progress: Progress) -> None:
+    board = provision(target(tmp_path, 'board.place = "a"'), tmp_path, progress, BoardOptions())
+    assert isinstance(board, LabgridBoard)
+    acquired: Any = AcquiredPlace()
+    board._place = acquired
+    board.bracket()
+    acquired.why_lost = "was acquired by bob@desk"
+    with pytest.raises(PlaceInUseError, match="was acquired by bob@desk"):
+        board.bracket()
+    assert board.diagnosis() == Diagnosis()  # the core is for others now
 
 
 _SWITCHED = 'board.place = "a"\nboard.power_cycle = "uhubctl -l 1-1"'

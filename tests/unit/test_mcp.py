@@ -52,30 +52,52 @@ def test_without_allow_run_the_tools_only_read(tmp_path: Path) -> None:
             tools = (await client.list_tools()).tools
             assert {tool.name for tool in tools} == _READING
             assert all(tool.annotations and tool.annotations.read_only_hint for tool in tools)
-            failed, text = await _call(client, "run", _FACES)
+            failed, error = await _call(client, "run", _FACES)
             assert failed
-            assert "run" in text
+            assert "harness mcp --allow-run" in error["remedy"]
             failed, engines = await _call(client, "list_names", {"what": "engines"})
             assert not failed
             assert engines["schema"] == "tinyml-harness/list-engines/1"
             failed, error = await _call(client, "show_run", {"run": "--help"})
             assert failed
             assert error["kind"] == "input"
-            failed, text = await _call(client, "show_run", {"run": "a\0b"})
+            failed, error = await _call(client, "show_run", {"run": "a\0b"})
             assert failed
-            assert "null byte" in text
-            failed, text = await _call(client, "check_machine", {"target": ["x" * 4096] * 1024})
+            assert "null byte" in error["message"]
+            failed, error = await _call(client, "check_machine", {"target": ["x" * 4096] * 1024})
             assert failed
-            assert "too long" in text
+            assert "too long" in error["message"]
+            await _check_wrong_arguments(client)
             failed, text = await _call(client, "explain_fault", {"cfsr": "0x2000000"})
             assert (failed, text) == (False, "DIVBYZERO: division by zero")
-            failed, text = await _call(client, "explain_fault", {"cfsr": 1, "pc": 8, "elf": "no"})
+            arguments = {"cfsr": 1, "pc": 8, "elf": "none.elf"}
+            failed, error = await _call(client, "explain_fault", arguments)
             assert failed
-            assert "no" in text
+            assert "none.elf" in error["where"]
 
     anyio.run(session)
     assert not (tmp_path / "build").exists()
     assert not list(tmp_path.glob("reports/runs/*"))
+
+
+async def _check_wrong_arguments(client: Client) -> None:
+    """Each is an error that says which argument and why, in the form of a command's errors."""
+    for tool, arguments, message, remedy in (
+        ("list_names", {}, "what is missing", ""),
+        ("list_names", {"what": "model"}, "what must be 'targets', 'models'", ""),
+        ("list_names", {"what": "models", "x": 1}, "no argument 'x'", "its arguments: what"),
+        ("list_runs", {"limit": 0}, "limit must be greater than or equal to 1", ""),
+        ("trend", {"metric": "flash", "modle": "a"}, "no argument 'modle'", "did you mean model?"),
+        ("farm_status", {"place": "a"}, "no argument 'place'", "it has no arguments"),
+        ("explain_fault", {"cfsr": "x"}, "cfsr must be a valid integer", ""),
+        ("explane_fault", {}, "no tool 'explane_fault'", "did you mean explain_fault?"),
+    ):
+        failed, error = await _call(client, tool, arguments)
+        assert failed
+        assert (error["schema"], error["kind"]) == ("tinyml-harness/error/1", "input")
+        assert message in error["message"]
+        assert remedy in error["remedy"]
+        assert "pydantic" not in str(error)
 
 
 def test_a_run_is_recorded_shown_and_listed(tmp_path: Path) -> None:
@@ -109,6 +131,10 @@ def test_a_run_is_recorded_shown_and_listed(tmp_path: Path) -> None:
             failed, error = await _call(client, "farm_status", {})
             assert failed
             assert error["schema"] == "tinyml-harness/error/1"  # no coordinator answers
+            wrong = {"combination": {"target": "virtual-stm32", "model": "faces", "flag": "-O3"}}
+            failed, error = await _call(client, "build", wrong)
+            assert failed
+            assert error["message"] == "combination.flag is unknown"
             wrong = {"combination": {"target": "virtual-stm32", "model": "face"}}
             failed, error = await _call(client, "run", wrong)
             assert failed
@@ -120,9 +146,10 @@ def test_a_run_is_recorded_shown_and_listed(tmp_path: Path) -> None:
 def test_a_call_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     async def session() -> None:
         async with _client(tmp_path, "--allow-run", "--limit=1") as client:
-            failed, text = await _call(client, "run", _DIGITS)
+            failed, error = await _call(client, "run", _DIGITS)
             assert failed
-            assert "did not end within 1 s" in text
+            assert error["kind"] == "infrastructure"
+            assert "did not end within 1 s" in error["message"]
             assert not _commands()
 
     anyio.run(session)

@@ -106,6 +106,7 @@ def test_a_board_that_does_not_start_is_left(
     assert board.left == ["a"]
     ((error, *places),) = noted
     assert (error.what, *places) == ("a is broken\nand more", "a", "b")
+    assert error.where == "place a"
     assert "the place a is left out of this session: a is broken; its work" in said.getvalue()
 
 

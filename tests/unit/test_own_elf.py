@@ -323,7 +323,8 @@ def test_a_firmware_that_faults_at_its_start_is_explained(
     assert "in the handler of a HardFault: PRECISERR: " in text
     assert "address 0x10000000" in text
     assert "called from Reset_Handler startup.c:" in text
-    assert "-> correct what caused the fault" in text  # it is no hang, which a reset could end
+    # It is no hang, which a reset could end.
+    assert "-> does the pointer lead where it should? Is a device there on this chip," in text
 
 
 # The documentation

@@ -61,7 +61,7 @@ def test_a_handler_that_does_not_return_is_told_before_the_answer_is_overdue(
     assert "vector 1: the core stays at " in text
     assert "in the handler of a UsageFault: UNDEFINSTR" in text
     assert re.search(r"pc model main\.c:\d+ \(0x0800\w+\), called from run main\.c", text)
-    assert "-> correct what caused the fault" in text
+    assert "-> is the code compiled for this core?" in text
     assert "did not end within" not in text
     assert "does not come back" not in text  # it is no hang, which a reset could end
     assert "\nthe device's log ends with:\n    own firmware\n" in text

@@ -125,13 +125,22 @@ def test_addresses_are_those_of_pyocd_and_pyserial() -> None:
     assert serial_address("p", by_ser2net, 115200) == "rfc2217://pi:4001?ign_set_control&timeout=10"
 
 
+@pytest.mark.parametrize("host", ["fd00::2", "[fd00::2]"])
+def test_an_ipv6_address_is_in_brackets(host: str) -> None:
+    probe = resource("probe", "NetworkService", address=host, port=5555)
+    assert probe_address("p", probe) == "remote:[fd00::2]:5555"
+    raw = resource("serial", "NetworkSerialPort", host=host, port=4001, protocol="raw")
+    assert serial_address("p", raw, 115200) == "socket://[fd00::2]:4001"
+
+
 @pytest.mark.parametrize(
     ("params", "what"),
     [
         ({"host": "pi", "port": None}, "has no address"),
         ({"host": "", "port": 1}, "has no address"),
         ({"host": "pi?logging=debug#", "port": 1}, "has no valid address"),
-        ({"host": "::1", "port": 1}, "has no valid address"),
+        ({"host": "::1::", "port": 1}, "has no valid address"),
+        ({"host": "fe80::1%eth0", "port": 1}, "has no valid address"),
         ({"host": "pi", "port": 70000}, "has no valid address"),
         ({"host": "pi", "port": "1"}, "has no valid address"),
         ({"host": "pi", "port": 1, "protocol": "telnet"}, "has the protocol 'telnet'"),
@@ -154,6 +163,7 @@ def test_an_address_that_cannot_be_used_names_the_exporter(
         (("", "pi:1"), "pi:1"),
         (("[::1]",), "[::1]:20408"),
         (("[::1]:7",), "[::1]:7"),
+        (("::1",), "[::1]:20408"),
     ],
 )
 def test_the_first_named_coordinator_is_asked(named: tuple[str, ...], address: str) -> None:
@@ -167,7 +177,7 @@ def test_without_a_name_it_is_labgrids(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen_address("") == "pi:5"
 
 
-@pytest.mark.parametrize("address", ["pi:", "pi:x", "pi:0", "pi:65536", ":5"])
+@pytest.mark.parametrize("address", ["pi:", "pi:x", "pi:0", "pi:65536", ":5", "[pi]:5", "pi:1:2"])
 def test_a_wrong_address_is_an_input_error(address: str) -> None:
     with pytest.raises(InputError, match="is not HOST:PORT"):
         chosen_address(address)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.pyocd import pyocd_board, server_connection, time_limit
+from harness.board.pyocd import open_chip, server_connection, time_limit
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.time_limit import TimeLimit
 from harness.engines.registry import find_engine
@@ -106,7 +106,7 @@ def error_at(
 ) -> str:
     """Return the error of an operation of `harness` that `stop` interrupts."""
     if moment == "flashing":
-        monkeypatch.setattr(pyocd_board, "FlashProgress", lambda _step: lambda _share: stop())
+        monkeypatch.setattr(open_chip, "FlashProgress", lambda _step: lambda _share: stop())
     else:
         if moment != "connecting":
             assert harness.start(image)

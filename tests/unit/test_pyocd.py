@@ -329,13 +329,28 @@ def test_a_probe_type_that_does_not_exist_is_the_user_s_error(hardware: VirtualB
     "address",
     [
         *("localhost:http", "localhost:999999", "localhost:70000", "localhost:0", "localhost:-1"),
-        *("localhost:", "localhost:1:2", "localhost:\u0661", "", ":5555"),
+        *("localhost:", "localhost:1:2", "localhost:\u0661", "", ":5555", "[::1", "[pi]:1", "::g"),
     ],
 )
 def test_the_address_of_a_remote_probe_is_checked(address: str) -> None:
     """A port beyond the last one would name another port."""
     with pytest.raises(InputError, match="is not remote:HOST:PORT with a port from 1 to 65535"):
         pick_probe(f"remote:{address}")
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "name"),
+    [
+        ("localhost", ("localhost", 5555), "remote:localhost:5555"),
+        ("::1", ("::1", 5555), "remote:[::1]:5555"),
+        ("[::1]:7", ("::1", 7), "remote:[::1]:7"),
+    ],
+)
+def test_a_remote_probe_has_an_address_and_a_name(
+    text: str, address: tuple[str, int], name: str
+) -> None:
+    probe = pick_probe(f"remote:{text}")
+    assert (probe.address, probe.unique_id) == (address, name)
 
 
 def test_a_server_of_probes_that_is_not_there_is_explained() -> None:

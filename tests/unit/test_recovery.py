@@ -15,12 +15,13 @@ import pytest
 from harness.board.pyocd import power_cycle, pyocd_board
 from harness.cli.main import main
 from harness.errors import ExitCode
+from harness.link import exchange, link_client
 from harness.link.link_client import LinkClient
 from harness.options import run_options
 from harness.runs.mlperf.window_plan import WindowPlan
 from harness.simulator import runtime_folder
 from harness.simulator.board_process import VirtualBoard
-from tests.support.repository import BEHAVE, FAIL, LOCK_UP, Repository
+from tests.support.repository import BEHAVE, FAIL, HANG, LOCK_UP, Repository
 
 CHIP = "stm32f429xi"
 COMPUTING = 300_000  # instructions: more than a start, less than a run of so many vectors
@@ -232,6 +233,20 @@ def test_an_image_that_always_hangs_does_not_cost_the_board(desk: Desk, behaviou
     assert code == ExitCode.INFRASTRUCTURE
     assert ("does not come back" in said) == (behaviour == LOCK_UP)
     assert "set aside" not in said
+
+
+def test_an_inference_that_never_ends_gets_no_reflash(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flash is right, because the inference began; the power may be what is wrong."""
+    monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.3)
+    monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.3)
+    desk.target(desk.command)
+    desk.repository.answers(HANG)
+    code, said = desk.run()
+    assert code == ExitCode.INFRASTRUCTURE
+    assert re.search("come back: reset after '[^']*', then power cycle after '", said), said
+    assert desk.cycles == 1
 
 
 def test_no_answer_to_hello_is_a_hang(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from harness.measure.number import Number
 from harness.results.judge.baseline import accept
 from harness.results.record import Record
 from harness.results.record_file import write_record
+from harness.review import rest
 from harness.review.code_spans import code
 from harness.review.comment_text import comment, marker
 from harness.review.commits import Change
@@ -557,6 +558,21 @@ def test_a_host_that_does_not_answer_is_infrastructure(
     assert f"answers {status}" in error
     assert host.token not in error
     assert host.requests == []
+    assert "nothing changed" in (project.root / "summary.md").read_text()
+
+
+def test_a_host_whose_comments_never_end_is_left(
+    posted: Callable[..., tuple[int, str]],
+    host: CodeHost,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest, "_TOTAL", 0.2)
+    host.endless = True
+    result, error = posted()
+    assert result == ExitCode.INFRASTRUCTURE
+    assert "the comment was not written within 0.2 s" in error
+    assert host.mine == []
     assert "nothing changed" in (project.root / "summary.md").read_text()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.board.pyocd import pyocd_board, server_lock
+from harness.board.pyocd import open_chip, server_lock
 from harness.board.pyocd.pyocd_board import PyocdBoard
 from harness.board.pyocd.remote_probe import RemoteProbe
 from harness.board.pyocd.server_lock import ServerLock
@@ -163,7 +163,7 @@ def test_a_client_without_the_lock_is_named(
                 other.open()
                 other.assert_reset(True)
 
-        monkeypatch.setattr(pyocd_board, "FlashProgress", lambda _step: disturb)
+        monkeypatch.setattr(open_chip, "FlashProgress", lambda _step: disturb)
         board.set_fault("write-protected=1")  # the reset may come too late to harm
         with closing(host("127.0.0.1", port, board)) as harness:
             with pytest.raises(InfrastructureError) as caught:
@@ -225,7 +225,7 @@ def test_a_core_that_another_client_may_have_halted_is_explained(
 
 def halt(board: PyocdBoard) -> None:
     """Halt the core, as another client would: its register is the same."""
-    session = board._session
-    assert session is not None
-    session.target.halt()
-    wait_for(session.target.is_halted)
+    assert board._chip is not None
+    target = board._chip._session.target
+    target.halt()
+    wait_for(target.is_halted)

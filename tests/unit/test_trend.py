@@ -134,6 +134,15 @@ def test_what_was_not_recorded_is_explained(
     assert text in str(caught.value)
 
 
+def test_without_a_metric_the_message_lists_the_numbers(store: Store) -> None:
+    with pytest.raises(InputError) as caught:
+        trends(store, "")
+    assert caught.value.where == "--metric"
+    names = caught.value.remedy.removeprefix("known: ").split(", ")
+    assert {"cycles", "flash", "instructions_median", "ram"} <= set(names)
+    assert "latency" not in names  # no run has one
+
+
 def test_without_runs_the_message_says_how_to_make_one(tmp_path: Path) -> None:
     with (
         Store(f"sqlite:///{tmp_path / 'empty.sqlite'}") as empty,
@@ -210,4 +219,6 @@ def test_the_command_prints_and_plots(
     assert "flash of faces on virtual-stm32" in capsys.readouterr().out
     assert (tmp_path / "trend.png").stat().st_size > 10_000
     assert main.main([*arguments, "--model=nope"]) == ExitCode.USAGE
+    assert main.main(["trend", "--store=sqlite:///shared.sqlite"]) == ExitCode.USAGE
+    assert "known: " in capsys.readouterr().err
     assert main.main([*arguments, "--plot=trend.doc"]) == ExitCode.USAGE

@@ -161,6 +161,23 @@ class TestStm32L4:
             assert bus.read(self.SR, 4) == 1 << 5  # PGAERR
             assert bus.read_words(self.A, 2) == (0xFFFF_FFFF, 0xFFFF_FFFF)
 
+    def test_fast_programming_of_a_row(self) -> None:
+        with chip(L4) as bench:
+            bus = bench.core.bus
+            unlock(bus, self.KEYR)
+            bus.write(self.CR, 4, 1 << 24 | 1 << 18)
+            bus.write_words(self.A, range(63))
+            assert bus.read(self.SR, 4) == 0
+            bus.write(self.A + 0xFC, 4, 63)
+            assert bus.read(self.SR, 4) == 1  # EOP: the row is complete
+            assert bus.read_words(self.A, 64) == tuple(range(64))
+            bus.write(self.A + 0x104, 4, 0)
+            assert bus.read(self.SR, 4) == 1 | 1 << 5  # PGAERR: not the begin of a row
+            assert bus.read(self.A + 0x104, 4) == 0xFFFF_FFFF
+            bus.write(self.SR, 4, 1 | 1 << 5)
+            bus.write(self.A + 0x100, 2, 0)
+            assert bus.read(self.SR, 4) == 1 << 6  # SIZERR
+
     def test_erasing_and_protecting_pages(self) -> None:
         with chip(L4) as bench:
             bus = bench.core.bus

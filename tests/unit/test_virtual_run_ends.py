@@ -1,6 +1,10 @@
 """Where a run of the core ends, nothing is lost and nothing happens twice."""
 
+import threading
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -109,3 +113,22 @@ def test_a_step_executes_its_instruction_even_if_another_thread_interrupts(
             bench.core.step()
             assert (executor.pc, executor.now()) == expected
         assert executor.registers.read(R[5]) == 1
+
+
+def test_resume_does_not_wait_for_a_slow_program(tmp_path: Path) -> None:
+    """400,000 accesses to devices take longer than a debugger waits for an answer."""
+    slices: list[threading.Thread] = []
+    with running(tmp_path, "start: bkpt #0\n 1: b 1b") as bench:
+        core, execute = bench.core, bench.core._execute
+        core.executor.pc += 2
+
+        def counted(limit: int, ready: Callable[[], bool]) -> None:
+            slices.append(threading.current_thread())
+            execute(limit, ready)
+
+        with (
+            patch.object(core, "_execute", counted),
+            patch("harness.simulator.core.monotonic", side_effect=count(0.0, 0.2)),
+        ):
+            core.resume()
+    assert slices.count(threading.current_thread()) == 2  # until 0.5 s have passed

@@ -31,6 +31,7 @@ _END = """
     put r2
     bx lr
 """
+_AT_PAGE_END = "b.w 1f\n .ltorg\n .balign 1024\n .space 1022\n"
 _LOOPS = {
     "a branch": "1: ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
     "a wide load": "1: ldr.w r3, [r5]\n tst.w r3, #0x10000\n beq 1b\n",
@@ -42,12 +43,17 @@ _LOOPS = {
         cmp r0, #0
         bne 1b
     """,
+    "behind the end of a page": _AT_PAGE_END + "1: ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
+    "before the end of a page": _AT_PAGE_END
+    + "1: movs r2, #1\n ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
     "the stack": "1: ldr r2, [sp]\n ldr r3, [r5]\n ands.w r3, r3, #0x10000\n beq 1b\n",
 }
 _OTHERS = {  # each round differs from the one before
     "a count": "1: adds r6, #1\n ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
     "a store": "1: str r3, [sp, #-8]\n ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
     "another load": "1: ldr r6, [r7]\n ldr r3, [r5]\n lsls r3, #15\n bpl 1b\n",
+    "a count behind the end of a page": _AT_PAGE_END
+    + "1: ldr r3, [r5]\n adds r6, #1\n lsls r3, #15\n bpl 1b\n",
     "two blocks": "1: ldr r3, [r5]\n lsls r3, #15\n bmi 2f\n adds r6, #1\n b 1b\n 2:\n",
 }
 

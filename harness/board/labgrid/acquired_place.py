@@ -3,6 +3,9 @@
 Probe and serial line do not go through the coordinator, so a run goes on without it. A coordinator
 that is started again has forgotten who has which place: the place is acquired anew as soon as it
 answers. Others can hardly be faster: they take no place whose exporter has not connected again.
+
+If one is faster, or a person releases the place, the coordinator's word counts: this session stops
+before its next vector. Until then the lock of the probe's server keeps the other one waiting.
 """
 
 import threading
@@ -14,6 +17,7 @@ from harness.board.labgrid.acquiring import Wanted, acquire
 from harness.board.labgrid.coordinator import Coordinator, RefusedError
 from harness.board.labgrid.coordinator_protocol import CoordinatorLostError
 from harness.board.labgrid.farm_state import FarmState, Place
+from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.labgrid.session_name import shown_name
 from harness.errors import InfrastructureError
 
@@ -31,8 +35,10 @@ class AcquiredPlace:
         """Acquire the place, as `acquire` does."""
         self._address, self._warn = address, warn
         self._coordinator, self.name = acquire(address, wanted)
+        self._coordinator.synchronize()  # so that it has told that the place is ours
         self._events: list[str] = []
-        self._taken = ""  # the session that has the place instead of this one
+        self._lost = ""  # why this session has the place no more
+        self._away, self._away_since = 0.0, 0.0  # seconds without the coordinator, and the present
         self._ends = threading.Event()
         self._connecting = threading.Lock()
         threading.Thread(target=self._keep, daemon=True).start()
@@ -44,14 +50,29 @@ class AcquiredPlace:
             raise InfrastructureError("was deleted", where=f"place {self.name}")
         return state.places[self.name], state
 
+    @property
+    def why_lost(self) -> str:
+        """Why this session has the place no more, as far as it knows; empty if it has it."""
+        coordinator = self._coordinator
+        if not self._lost and not coordinator.lost.is_set():
+            holder = coordinator.told_holder(self.name)
+            if holder != coordinator.name:
+                self._lost = _lost_to(holder)
+        return self._lost
+
+    @property
+    def seconds_away(self) -> float:
+        """For how long the coordinator was lost, until now."""
+        since = self._away_since
+        return self._away + (time.monotonic() - since if since else 0.0)
+
     def check(self) -> None:
-        """Raise `InfrastructureError` if somebody else has the place."""
-        if self._taken:
-            raise InfrastructureError(
-                f"was acquired by {self._taken} while this session used it: the coordinator was "
-                "started again, or somebody released the place",
+        """Raise `PlaceInUseError` if this session has the place no more; asks nobody."""
+        if self.why_lost:
+            raise PlaceInUseError(
+                self.why_lost,
                 where=f"place {self.name}",
-                remedy="run again",
+                remedy="run again, if the board may be used",
             )
 
     def release(self) -> None:
@@ -98,15 +119,17 @@ class AcquiredPlace:
 
     def _keep(self) -> None:
         """Acquire the place anew when the coordinator has forgotten it."""
-        while not self._taken:
+        while not self._lost:
             self._coordinator.lost.wait()
-            since = time.monotonic()
+            self._away_since = since = time.monotonic()
             while not self._reconnected():
                 if self._ends.wait(_RETRY):
                     return
+            seconds = time.monotonic() - since
+            self._away, self._away_since = self._away + seconds, 0.0
             self._events.append(
-                f"the coordinator was lost for {time.monotonic() - since:.0f} s; the run went on, "
-                + (f"but {self._taken} has the place now" if self._taken else "and kept the place")
+                f"the coordinator was lost for {seconds:.0f} s; the run went on, "
+                + (f"but the place {self._lost}" if self._lost else "and kept the place")
             )
 
     def _reconnected(self) -> bool:
@@ -127,9 +150,19 @@ class AcquiredPlace:
                     coordinator.acquire(self.name)
                 place = coordinator.synchronize().places.get(self.name)
             if place is not None and place.holder not in ("", coordinator.name):
-                self._taken = shown_name(place.holder)
+                self._lost = _lost_to(place.holder)
             if place is not None and place.holder:
                 self._coordinator = coordinator
                 return True
         coordinator.close()
         return False
+
+
+def _lost_to(holder: str) -> str:
+    """Return what happened to a place that `holder` has now; it is empty if nobody does."""
+    if not holder:
+        return "was released by somebody else while this session used it"
+    return (
+        f"was acquired by {shown_name(holder)} while this session used it: the coordinator was "
+        "started again, or somebody released the place"
+    )

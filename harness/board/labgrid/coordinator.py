@@ -20,6 +20,7 @@ from harness.board.labgrid.coordinator_protocol import (
 from harness.board.labgrid.farm_state import FarmState
 from harness.board.labgrid.session_name import own_name
 from harness.errors import InfrastructureError, InputError
+from harness.support.network_address import joined_address, split_address
 
 PORT = 20408
 """The default port of labgrid's coordinator."""
@@ -37,6 +38,7 @@ _OPTIONS = (
 )
 _NO_SESSION = "does not have a valid session"
 _NAME = "name the coordinator: --coordinator=HOST:PORT, LG_COORDINATOR, or board.coordinator"
+_IPV6 = "an IPv6 address is in brackets, as in [::1]:20408"
 
 
 class RefusedError(InfrastructureError):
@@ -46,12 +48,12 @@ class RefusedError(InfrastructureError):
 def chosen_address(*named: str) -> str:
     """Return the first address that is not empty, or that of LG_COORDINATOR, or labgrid's own."""
     address = next(filter(None, (*named, os.environ.get(COORDINATOR, ""))), "127.0.0.1")
-    host, colon, port = address.rpartition(":")
-    if not colon or address.endswith("]"):
-        return f"{address}:{PORT}"
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise InputError("is not HOST:PORT", where=f"coordinator {address}", remedy=_NAME)
-    return address
+    try:
+        return joined_address(*split_address(address, PORT))
+    except ValueError as error:
+        raise InputError(
+            "is not HOST:PORT", where=f"coordinator {address}", remedy=f"{_NAME}; {_IPV6}"
+        ) from error
 
 
 class Coordinator:
@@ -104,6 +106,12 @@ class Coordinator:
                 raise self._lost_error("does not answer")
             return FarmState(dict(self._state.places), dict(self._state.resources))
 
+    def told_holder(self, place: str) -> str:
+        """Return who has `place`, by what the coordinator told last; empty if nobody has it."""
+        with self._news:
+            known = self._state.places.get(place)
+            return known.holder if known else ""
+
     def reserve(self, filters: Mapping[str, str], priority: float) -> Any:
         """Return a new reservation of a place with the tags `filters`; `name` is its name."""
         group = self._protocol.message("Reservation.Filter", filter=dict(filters))
@@ -145,9 +153,8 @@ class Coordinator:
 
     def _check_listening(self) -> None:
         """Fail at once if nobody listens: gRPC would try again until its deadline."""
-        host, _, port = self.address.rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), _DEADLINE).close()
+            socket.create_connection(split_address(self.address, PORT), _DEADLINE).close()
         except OSError as error:
             raise CoordinatorLostError(
                 f"cannot be reached: {error}",
@@ -160,10 +167,10 @@ class Coordinator:
             grpc.channel_ready_future(self._channel).result(_DEADLINE)
         except grpc.FutureTimeoutError as error:
             raise CoordinatorLostError(
-                "accepts the connection, but does not speak gRPC",
+                f"accepts the connection, but says nothing in gRPC for {_DEADLINE:g} s",
                 where=self.where,
-                remedy="is it a coordinator of labgrid 25 or later? Those of labgrid 24 and "
-                "earlier speak another protocol",
+                remedy="if it is labgrid-coordinator, it hangs: see its log, and start it again. "
+                "Those of labgrid 24 and earlier speak another protocol",
             ) from error
         return Protocol(self._channel, self.where, _DEADLINE)
 

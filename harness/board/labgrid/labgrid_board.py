@@ -4,6 +4,7 @@ from importlib.metadata import version as package_version
 
 import msgspec
 
+from harness.board.board import Diagnosis
 from harness.board.board_options import BoardOptions
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.acquired_place import AcquiredPlace
@@ -28,6 +29,9 @@ from harness.link.carrier import Carrier
 from harness.support.progress import Progress
 from harness.target.target_file import Labgrid, Target
 
+_HANDOVER = 15.0
+"""Seconds in which a session that has lost its place leaves the probe, which it locks."""
+
 
 class LabgridBoard(PyocdBoard):
     """A board behind a probe whose addresses are those of a place."""
@@ -35,7 +39,7 @@ class LabgridBoard(PyocdBoard):
     def __init__(
         self, target: Target, board: Labgrid, progress: Progress, options: BoardOptions
     ) -> None:
-        super().__init__(target, board, progress, options.lock_timeout)
+        super().__init__(target, board, progress, max(options.lock_timeout, _HANDOVER))
         self._wanted_board = board
         self._address = chosen_address(options.coordinator, board.coordinator)
         self._session_places = SessionPlaces(options.places)
@@ -60,7 +64,10 @@ class LabgridBoard(PyocdBoard):
     @property
     def device(self) -> DeviceInfo | None:
         """The place and its exporter, and the chip's unique ID once it was read."""
-        return self._device and msgspec.structs.replace(self._device, chip_id=self._told.chip_id)
+        away = round(self._place.seconds_away, 1) if self._place else 0.0
+        return self._device and msgspec.structs.replace(
+            self._device, chip_id=self._told.chip_id, coordinator_lost=away
+        )
 
     def start(self, image: Image) -> Carrier:
         """Acquire a place at the first start; then do as a board behind a probe does."""
@@ -78,10 +85,22 @@ class LabgridBoard(PyocdBoard):
             raise
 
     def check(self, unanswered: int = 0) -> None:
-        """Raise `InfrastructureError` if somebody else has the place, or the core has stopped."""
+        """Raise `PlaceInUseError` if others have the place; or else see `PyocdBoard`."""
         if self._place is not None:
             self._place.check()
         super().check(unanswered)
+
+    def bracket(self, count: int = 1) -> None:
+        """Check, between two inferences, that this session still has the place; return None."""
+        if self._place is not None:
+            self._place.check()
+        super().bracket(count)
+
+    def diagnosis(self) -> Diagnosis:
+        """Return where the core was, unless it is for others now."""
+        if self._place is not None and self._place.why_lost:
+            return Diagnosis()
+        return super().diagnosis()
 
     def close(self) -> None:
         """Disconnect, and release the place."""

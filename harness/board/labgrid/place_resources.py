@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 from harness.board.labgrid.farm_state import Place, Resource
 from harness.errors import InfrastructureError
+from harness.support.network_address import is_ipv6, joined_address
 from harness.target.target_file import Labgrid
 
 _HOST = re.compile(r"[\w.-]+", re.ASCII)  # it becomes part of a URL
+_BRACKETS = re.compile(r"\[(.*)\]")
 _PROBE, _SERIAL = "NetworkService", "NetworkSerialPort"
 _URLS = {
-    "raw": "socket://{host}:{port}",
+    "raw": "socket://{address}",
     # ser2net does not answer requests about lines that the port does not have, such as DTR.
-    "rfc2217": "rfc2217://{host}:{port}?ign_set_control&timeout=10",
+    "rfc2217": "rfc2217://{address}?ign_set_control&timeout=10",
 }
 """Pyserial's URL, by labgrid's name of the protocol."""
 _LINES = {
@@ -57,13 +59,12 @@ def needed(
 
 def probe_address(place: str, probe: Resource) -> str:
     """Return the address of a probe in pyOCD's form."""
-    host, port = _address(place, probe, "address")
-    return f"remote:{host}:{port}"
+    return f"remote:{_address(place, probe, 'address')}"
 
 
 def serial_address(place: str, serial: Resource, baud: int) -> str:
     """Return pyserial's URL of a serial line, which the device uses with `baud` bit/s."""
-    host, port = _address(place, serial, "host")
+    address = _address(place, serial, "host")
     protocol = serial.params.get("protocol") or "rfc2217"  # labgrid's own default
     if protocol not in _URLS:
         raise _wrong(place, serial, f"has the protocol {protocol!r}", "write protocol: raw")
@@ -75,10 +76,11 @@ def serial_address(place: str, serial: Resource, baud: int) -> str:
             f"has {speed} bit/s, and the firmware {baud} bit/s",
             f"write speed: {baud}, and set it in ser2net too",
         )
-    return _URLS[protocol].format(host=host, port=port)
+    return _URLS[protocol].format(address=address)
 
 
-def _address(place: str, resource: Resource, key: str) -> tuple[str, int]:
+def _address(place: str, resource: Resource, key: str) -> str:
+    """Return HOST:PORT of a resource, whose host is its parameter `key`."""
     host, port = resource.params.get(key), resource.params.get("port")
     if resource.extra.get("proxy_required"):
         raise _wrong(
@@ -94,14 +96,20 @@ def _address(place: str, resource: Resource, key: str) -> tuple[str, int]:
             f"has no address: its {key} is {host!r} and its port {port!r}",
             f"write {key} and port; for a USB port, does ser2net run on that machine?",
         )
-    if not _HOST.fullmatch(str(host)) or not isinstance(port, int) or not 0 < port < 1 << 16:
+    bare = _BRACKETS.sub(r"\1", str(host))
+    if not _is_host(bare) or not isinstance(port, int) or not 0 < port < 1 << 16:
         raise _wrong(
             place,
             resource,
             f"has no valid address: its {key} is {host!r} and its port {port!r}",
-            f"write a host name or an IPv4 address as {key}, and a number as port",
+            f"write a host name or an IP address as {key}, and a number as port",
         )
-    return str(host), port
+    return joined_address(bare, port)
+
+
+def _is_host(text: str) -> bool:
+    """Return whether `text` is a host; the zone of an IPv6 address means nothing elsewhere."""
+    return bool(_HOST.fullmatch(text)) or (is_ipv6(text) and "%" not in text)
 
 
 def _pick(

@@ -6,9 +6,8 @@ from pyocd.core.session import Session
 
 from harness.board.active_fault import HandlerWatch
 from harness.board.board import Diagnosis
-from harness.board.halted import remedy_of
 from harness.board.pyocd.bootloader import missing_bootloader
-from harness.board.pyocd.crash import crash, handled, read, stopped, whereabouts
+from harness.board.pyocd.crash import crash, handled, read, whereabouts
 from harness.board.pyocd.probe_lease import with_interference
 from harness.elf import Elf
 from harness.errors import InfrastructureError
@@ -34,6 +33,7 @@ def core_error(
 
 def core_diagnosis(session: Session, target: Target, elf: Elf) -> Diagnosis:
     """Return where a core that does not answer was; this halts the core."""
-    state = stopped(session, elf) or whereabouts(session, elf)
-    state += missing_bootloader(session, target, elf)
-    return Diagnosis(with_interference(session.probe, state), remedy_of(state))
+    error = crash(session, elf)
+    text, remedy = (error.what, "") if error else whereabouts(session, elf)
+    text += missing_bootloader(session, target, elf)
+    return Diagnosis(with_interference(session.probe, text), remedy)

@@ -7,11 +7,12 @@ from pyocd.core.session import Session
 from pyocd.core.target import Target
 
 from harness.board import halted
+from harness.board.halted import Location
 from harness.elf import Elf
 from harness.errors import InfrastructureError
 from harness.image.stack_paint import PAINT
 from harness.link.device_errors import DeviceFaultError, DeviceStoppedError
-from harness.link.fault_registers import code_location, describe
+from harness.link.fault_registers import code_location, describe, remedy
 from harness.link.messages import Fault
 
 # Armv7-M ARM (DDI 0403E)
@@ -34,12 +35,18 @@ def crash(session: Session, elf: Elf) -> InfrastructureError | None:
     state = target.get_state()
     if state is Target.State.LOCKUP:
         _halt(target)
-        fault = describe(_lockup(session), elf.locate)
-        return DeviceStoppedError(f"the core is in lockup: {fault}")
+        fault = _lockup(session)
+        text = describe(fault, elf.locate)
+        return DeviceStoppedError(
+            f"the core is in lockup: {text}", remedy=remedy(fault.cfsr, fault.hfsr)
+        )
     if state is not Target.State.HALTED:
         return None
     if target.read_core_register("ipsr") == _HARDFAULT:
-        return DeviceFaultError(f"HardFault: {describe(_stacked_fault(session), elf.locate)}")
+        fault = _stacked_fault(session)
+        return DeviceFaultError(
+            f"HardFault: {describe(fault, elf.locate)}", remedy=remedy(fault.cfsr, fault.hfsr)
+        )
     pc, lr = (target.read_core_register(name) for name in ("pc", "lr"))
     return DeviceStoppedError(f"the core is halted, at {code_location(pc, lr, elf.locate)}")
 
@@ -47,19 +54,14 @@ def crash(session: Session, elf: Elf) -> InfrastructureError | None:
 def handled(session: Session, elf: Elf) -> DeviceFaultError:
     """Halt a core that stays in the handler of a fault, and return the error of it."""
     location = _halted_at(session, elf)
-    return DeviceFaultError(f"the core stays {location}", remedy=halted.remedy_of(location))
+    return DeviceFaultError(f"the core stays {location.text}", remedy=location.remedy)
 
 
-def stopped(session: Session, elf: Elf) -> str:
-    """Return why the core is halted or locked up; empty while it runs."""
-    error = crash(session, elf)
-    return error.what if error else ""
-
-
-def whereabouts(session: Session, elf: Elf) -> str:
+def whereabouts(session: Session, elf: Elf) -> Location:
     """Halt a running core; return its location and how much stack it has used."""
     resets = _keeps_resetting(session.target)
-    lines = [f"the core was {_halted_at(session, elf)}"]
+    location = _halted_at(session, elf)
+    lines = [f"the core was {location.text}"]
     if resets:
         lines.append("it keeps resetting: a watchdog, the power supply, or the firmware itself?")
     stack = elf.symbols("stack_bottom", "stack_top")
@@ -67,10 +69,10 @@ def whereabouts(session: Session, elf: Elf) -> str:
         words = session.target.read_memory_block32(stack[0], (stack[1] - stack[0]) // 4)
         painted = next((i for i, word in enumerate(words) if word != PAINT), len(words))
         lines.append(f"stack: {4 * (len(words) - painted):,} of {4 * len(words):,} bytes used")
-    return "\n".join(lines)
+    return Location("\n".join(lines), location.remedy)
 
 
-def _halted_at(session: Session, elf: Elf) -> str:
+def _halted_at(session: Session, elf: Elf) -> Location:
     """Halt a running core; return its location, and its fault if it handles one."""
     _halt(session.target)
     names = (*(f"r{number}" for number in range(13)), "pc", "lr", "xpsr", "msp", "psp")

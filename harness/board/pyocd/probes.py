@@ -1,6 +1,5 @@
 """Debug probes: selecting one, and opening a session with the chip behind it."""
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -8,7 +7,6 @@ from typing import Any
 from pyocd.core import exceptions
 from pyocd.core.session import Session
 from pyocd.probe.aggregator import DebugProbeAggregator
-from pyocd.probe.tcp_client_probe import TCPClientProbe
 
 from harness.board.pyocd.locks import locked_error, ports_are_off
 from harness.board.pyocd.packs import provide_chip
@@ -19,9 +17,7 @@ from harness.simulator.chip_names import is_board
 from harness.simulator.pyocd_probe import VENDOR, VirtualProbe
 
 _CONNECT = "connect a probe; if `pyocd list` does not show it, a udev rule or a driver is missing"
-_FORMS = "give a probe's unique id, or remote:HOST:PORT"
-_PORT = re.compile("[0-9]{1,5}")
-_LAST_PORT = 65535
+_FORMS = "give a probe's unique id, or remote:HOST:PORT, with an IPv6 address in brackets"
 _VIRTUAL = "virtual:"  # pyOCD's prefix for the kind of a probe
 _RESET_DEADLINE = 3.0  # seconds
 _MOST_LOCKS = 16  # of a thread on a probe; pyOCD nests a few
@@ -35,7 +31,8 @@ def pick_probe(wanted: str, board: str = "") -> Any:
     part of it: all boards of this user are found, also those that other sessions run. Raises
     `InfrastructureError`, with a list, if no probe or more than one matches.
     """
-    _check_address(wanted)
+    if is_remote(wanted):
+        return _remote_probe(wanted)
     try:
         found = DebugProbeAggregator.get_all_connected_probes(unique_id=wanted or None)
     except exceptions.Error as error:
@@ -46,10 +43,7 @@ def pick_probe(wanted: str, board: str = "") -> Any:
     if not probes and not wanted:
         probes = [probe for probe in found if not probe.private and is_on_board(probe, board)]
     if len(probes) == 1:
-        (probe,) = probes
-        if isinstance(probe, TCPClientProbe):
-            return RemoteProbe(probe.unique_id.removeprefix("remote:"))
-        return probe
+        return probes[0]
     if probes:
         raise InfrastructureError(
             f"{len(probes)} probes match: {_names(probes)}",
@@ -66,18 +60,16 @@ def pick_probe(wanted: str, board: str = "") -> Any:
     )
 
 
-def _check_address(wanted: str) -> None:
-    """Raise `InputError` for a remote probe without a host, or with a port that does not exist."""
-    kind, _, address = wanted.partition(":")
-    if kind.lower() != "remote":
-        return
-    host, colon, port = address.partition(":")
-    if not host or (colon and not (_PORT.fullmatch(port) and 0 < int(port) <= _LAST_PORT)):
+def _remote_probe(wanted: str) -> RemoteProbe:
+    """Return the probe; `InputError` without a host, or with a port that does not exist."""
+    try:
+        return RemoteProbe(wanted.partition(":")[2])
+    except ValueError as error:
         raise InputError(
-            f"is not remote:HOST:PORT with a port from 1 to {_LAST_PORT}",
+            "is not remote:HOST:PORT with a port from 1 to 65535",
             where=f"probe {wanted}",
             remedy=_FORMS,
-        )
+        ) from error
 
 
 def is_on_board(probe: Any, board: str) -> bool:
@@ -231,7 +223,7 @@ def _remedy(connected: list[Any]) -> str:
 
 
 def _same(unique_id: str, wanted: str) -> bool:
-    return unique_id.lower() == wanted.lower().removeprefix("remote:").removeprefix(_VIRTUAL)
+    return unique_id.lower() == wanted.lower().removeprefix(_VIRTUAL)
 
 
 def _names(probes: list[Any]) -> str:

@@ -3,33 +3,25 @@
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from importlib.metadata import version as package_version
-from typing import Any, TypeVar
-
-from pyocd.core.session import Session
+from typing import Any
 
 from harness.board.active_fault import HandlerWatch
 from harness.board.board import Diagnosis, not_started, rtt_carrier
 from harness.board.device_info import DeviceInfo
-from harness.board.pyocd.core_state import core_diagnosis, core_error
-from harness.board.pyocd.flash_progress import FlashProgress
+from harness.board.pyocd.open_chip import OpenChip
 from harness.board.pyocd.power_cycle import BACK_DEADLINE, PowerCycle
-from harness.board.pyocd.probe_lease import ProbeLease, interference_named
+from harness.board.pyocd.probe_lease import ProbeLease
 from harness.board.pyocd.probe_port import port_of
 from harness.board.pyocd.probes import (
-    close_session,
     is_of_virtual_board,
-    open_session,
     pick_probe,
 )
-from harness.board.pyocd.programming import Sectors, flash
-from harness.board.pyocd.pyocd_errors import CONNECTING, is_remote, translated_errors
-from harness.board.pyocd.remote_memory import transfer
-from harness.board.pyocd.starting import start
-from harness.board.pyocd.time_limit import TimeLimit, cut_of
-from harness.board.pyocd.told_identity import ToldIdentity, told_identity
+from harness.board.pyocd.programming import Sectors
+from harness.board.pyocd.pyocd_errors import is_remote
+from harness.board.pyocd.time_limit import TimeLimit
+from harness.board.pyocd.told_identity import ToldIdentity
 from harness.board.pyocd.virtual_side import OtherUart, VirtualSide
 from harness.board.ways_back import WayBack
 from harness.elf import Elf
@@ -38,19 +30,14 @@ from harness.image.build import Image
 from harness.link.carrier import Carrier
 from harness.link.channel import Channel
 from harness.link.rtt_block import CLEARED
-from harness.link.rtt_carrier import Piece, block_address
+from harness.link.rtt_carrier import block_address
 from harness.link.serial_port import Port, open_port
 from harness.support.lease import Lease
 from harness.support.process_activity import Activity
 from harness.support.progress import Progress
 from harness.target.target_file import Pyocd, Target
 
-T = TypeVar("T")
-
-# Seconds after which an operation has failed, and for each byte that it transfers.
-_SEARCH_LIMIT, _CONNECT_LIMIT, _STATE_LIMIT, _CLOSE_LIMIT = 30.0, 60.0, 30.0, 30.0
-_FLASH_LIMIT, _FLASH_BYTE = 120.0, 1 / 1000
-_MEMORY_LIMIT, _MEMORY_BYTE = 15.0, 1 / 5000
+_SEARCH_LIMIT = 30.0  # seconds until a probe is found
 _BACK_POLL = 0.5  # seconds
 
 
@@ -76,14 +63,13 @@ class PyocdBoard:
         self._lock_timeout = lock_timeout
         self._activity = activity
         self._leases: list[Lease | ProbeLease] = []
-        self._session: Session | None = None
+        self._chip: OpenChip | None = None
         self._port: Port | None = None
         self._elf: Elf | None = None
         self._virtual: VirtualSide | None = None
         self._handler = HandlerWatch()
         self._told = ToldIdentity()
         self._probe = board.probe
-        self._limit = TimeLimit(f"probe {board.probe}")
         self._sectors: Sectors = "differing"  # that the next start programs
         self._back_by = 0.0  # until when its probe and port may be missing
         self._warned: set[str] = set()
@@ -126,10 +112,8 @@ class PyocdBoard:
         self._told = ToldIdentity()  # until this chip has told it
         if self._target.doubt:
             self._warn(f"{self._target.name}: not known: {self._target.doubt}")
-        self._limit = TimeLimit(f"probe {self._board.probe}")
         probe = self._find_probe()
         self._probe = probe.unique_id
-        self._limit = TimeLimit(f"probe {self._probe}", cut_of(probe))
         # Take the lease before opening the probe: pyOCD's errors for a busy probe vary.
         wait = self._lock_timeout
         self._leases.append(ProbeLease(probe, self._board.target, wait=wait))
@@ -137,44 +121,34 @@ class PyocdBoard:
         device = "" if over_rtt else self._board.serial or port_of(probe, self._board.interface)
         if device:
             self._leases.append(Lease(f"port {device}", wait=wait))
-        self._session = self._limit.run(
-            _CONNECT_LIMIT,
-            CONNECTING,
-            lambda: open_session(
-                probe,
-                self._board.target,
-                self._board.frequency,
-                pack=self._board.pack,
-                warn=self._warn,
-            ),
-        )
+        chip = self._chip = OpenChip(probe, self._target, self._board, self._warn)
         self._elf = image.elf
         self._virtual = VirtualSide(probe)
-        self._identify(self._session)
+        self._told = chip.identify()
         if self._target.load == "flash":
-            self._flash(self._session, image.elf, sectors)
+            chip.flash(image.elf, sectors, self._progress)
+        simulated = self._told.simulated
         if over_rtt:
             block = block_address(image.elf)  # RAM may still have that of an earlier run
-            self._boot(self._session, image, range(block, block + len(CLEARED)))
+            chip.boot(image, simulated=simulated, cleared=range(block, block + len(CLEARED)))
             return rtt_carrier(
                 self,
                 self._target,
                 image,
                 self._activity,
-                transfer=self._transfer,
+                transfer=chip.transfer,
                 is_far=is_remote(self._probe),
             )
         self._port = open_port(device, self._target.port.baud)
-        self._boot(self._session, image)
+        chip.boot(image, simulated=simulated)
         name = f"{self._target.name} ({device})"
         return Channel(self._port.fileno(), name=name, activity=self._activity)
 
     def _find_probe(self) -> Any:
         """Return the probe of the board; a warning says if it is a virtual board's, not named."""
         wanted, board = self._board.probe, self._target.name
-        probe = self._limit.run(
-            _SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted, board)
-        )
+        limit = TimeLimit(f"probe {wanted}")
+        probe = limit.run(_SEARCH_LIMIT, "searching the probe", lambda: pick_probe(wanted, board))
         if not wanted and is_of_virtual_board(probe):
             text = f"no debug probe is connected: it runs on the virtual board {probe.unique_id}"
             self._warn(f"{board}: {text}")
@@ -191,10 +165,9 @@ class PyocdBoard:
         if self._port is not None:
             self._port.close()
             self._port = None
-        session, self._session = self._session, None
-        if session is not None:
-            with suppress(InfrastructureError):  # it does not answer, which was said before
-                self._limit.run(_CLOSE_LIMIT, "closing", lambda: close_session(session))
+        chip, self._chip = self._chip, None
+        if chip is not None:
+            chip.close()
         while self._leases:
             self._leases.pop().release()
 
@@ -207,14 +180,10 @@ class PyocdBoard:
 
         A core that stays in the handler of a fault does not run either.
         """
-        session, elf = self._session, self._elf
-        if session is None or elf is None:
+        chip, elf = self._chip, self._elf
+        if chip is None or elf is None:
             return
-        error = self._do(
-            _STATE_LIMIT,
-            "reading the core's state",
-            lambda: core_error(session, self._target, elf, self._handler, unanswered),
-        )
+        error = chip.error(elf, self._handler, unanswered)
         if error is not None:
             raise error
 
@@ -223,15 +192,11 @@ class PyocdBoard:
 
     def diagnosis(self) -> Diagnosis:
         """Return where a core that does not answer was; this halts the core."""
-        session, elf, virtual = self._session, self._elf, self._virtual
-        if session is None or elf is None or virtual is None:
+        chip, elf, virtual = self._chip, self._elf, self._virtual
+        if chip is None or elf is None or virtual is None:
             return Diagnosis()
         try:
-            found = self._do(
-                _STATE_LIMIT,
-                "reading the core's state",
-                lambda: core_diagnosis(session, self._target, elf),
-            )
+            found = chip.diagnosis(elf)
             other = virtual.other_uart()
         except InfrastructureError as error:
             return Diagnosis(str(error))
@@ -261,7 +226,8 @@ class PyocdBoard:
         in_flash = self._target.load == "flash"
         ways = [WayBack("reset", partial(self._program_next, "none"), is_start=in_flash)]
         if in_flash:
-            ways.append(WayBack("reflash", partial(self._program_next, "all")))
+            rewrite = partial(self._program_next, "all")
+            ways.append(WayBack("reflash", rewrite, only_writes_flash=True))
         cycle = self._power_cycle()
         if cycle is not None:
             ways.append(WayBack("power cycle", partial(self._cycle, cycle), needs_probe=False))
@@ -282,72 +248,14 @@ class PyocdBoard:
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Return `size` bytes at `address`; the core may run."""
-        return self._transfer((), [range(address, address + size)])[0]
+        return self._started().transfer((), [range(address, address + size)])[0]
 
     def write_memory(self, address: int, data: bytes) -> None:
         """Write `data` to RAM at `address`; the core may run."""
         # RUN can overtake the bytes if it does not go through the probe, too.
-        self._transfer([(address, data)], (), wait=not self._target.port.over_rtt)
+        self._started().transfer([(address, data)], (), wait=not self._target.port.over_rtt)
 
-    def _transfer(
-        self, pieces: Sequence[Piece], ranges: Sequence[range], *, wait: bool = False
-    ) -> list[bytes]:
-        """Write `pieces` to RAM and return what is in `ranges`, as `transfer` does."""
-        session = self._started()
-        size = sum(len(data) for _, data in pieces) + sum(map(len, ranges))
-        return self._do(
-            _MEMORY_LIMIT + size * _MEMORY_BYTE,
-            "writing memory" if pieces else "reading memory",
-            lambda: transfer(session, pieces, ranges, wait=wait),
-        )
-
-    def _started(self) -> Session:
-        if self._session is None:
+    def _started(self) -> OpenChip:
+        if self._chip is None:
             raise not_started(self._target)
-        return self._session
-
-    def _do(self, seconds: float, activity: str, operation: Callable[[], T]) -> T:
-        """Return the result of `operation`, which must end within `seconds`."""
-        probe = self._session and self._session.probe
-        with (
-            interference_named(probe),
-            translated_errors(self._probe, self._board.target, activity),
-        ):
-            return self._limit.run(seconds, activity, operation)
-
-    def _identify(self, session: Session) -> None:
-        """Check that chip and core are those of the target, and not locked."""
-        self._told = self._do(
-            _STATE_LIMIT,
-            "reading the chip's id",
-            lambda: told_identity(session, self._probe, self._target, self._board),
-        )
-
-    def _flash(self, session: Session, elf: Elf, sectors: Sectors) -> None:
-        target = self._board.target
-        seconds = _FLASH_LIMIT + _FLASH_BYTE * sum(len(part.data) for part in elf.segments())
-        with self._progress.step(f"flashing {self._target.name}", 200, "%") as step:
-            progress = FlashProgress(step)
-            self._do(
-                seconds,
-                "programming flash",
-                lambda: flash(session, self._probe, target, elf, progress, sectors=sectors),
-            )
-
-    def _boot(self, session: Session, image: Image, cleared: range | None = None) -> None:
-        """Start `image`, in flash or to be written to RAM."""
-        size = sum(map(len, (segment.data for segment in image.elf.segments())))
-        in_ram = self._target.load == "ram"
-        self._do(
-            _STATE_LIMIT + in_ram * 2 * size * _MEMORY_BYTE,
-            "starting the firmware",
-            lambda: start(
-                session,
-                self._probe,
-                self._target,
-                image.elf,
-                stack=image.stack,
-                cleared=cleared,
-                simulated=self._told.simulated,
-            ),
-        )
+        return self._chip

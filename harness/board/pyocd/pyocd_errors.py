@@ -18,7 +18,10 @@ CONNECTING = "connecting"
 STALLED = "unplug the probe and plug it in again, or restart its server or virtual board"
 _VERSION = "does the server run this version of pyOCD, and is the chip the right one?"
 _CONFUSED = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
-_SERVER = "does `pyocd server` run on that machine and port, without another client?"
+_SERVER = (
+    "does `pyocd server` run on that machine and port, without another client? Start it again if "
+    "its probe was unplugged or has failed: it does not open it anew"
+)
 
 
 @contextmanager

@@ -15,22 +15,29 @@ from pyocd.probe.debug_probe import DebugProbe
 from pyocd.probe.tcp_client_probe import TCPClientProbe
 
 from harness.board.pyocd.server_connection import Request, ServerConnection, error_of
+from harness.support.network_address import joined_address, split_address
 
 _OPENED = "_open_count"  # of pyOCD's server: how often its clients have opened the probe
 
 
 class RemoteProbe(TCPClientProbe):  # type: ignore[misc]
-    """The probe at `address`, HOST or HOST:PORT."""
+    """The probe at `address`, HOST or HOST:PORT; `ValueError` if it is neither."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
         self._is_open = False
-        self.address: tuple[str, int] = self._extract_address(address)
+        self.address = self._extract_address(address)
+        self._uid = f"remote:{joined_address(*self.address)}"
         self._connection = ServerConnection(*self.address)
         self._unconfirmed: list[Request] = []  # writes
         self._properties: dict[str, Any] = {}
         self._asked: dict[str, Request] = {}  # for properties
         self._resets: bool | None = None  # whether nRESET is low, if it is known
+
+    @classmethod
+    def _extract_address(cls, unique_id: str) -> tuple[str, int]:
+        """Return host and port; pyOCD's own function does not know IPv6."""
+        return split_address(unique_id, cls.DEFAULT_PORT)
 
     def open(self) -> None:
         """Connect to the server, and open its probe."""

@@ -1,11 +1,11 @@
 """A time limit for each operation on a probe, whatever pyOCD and the probe's driver wait for."""
 
-import threading
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from harness.board.pyocd.pyocd_errors import CONNECTING, STALLED
 from harness.errors import HangError, UnreachableError
+from harness.support.thread_work import ThreadWork
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class TimeLimit:
         """
         if self._late:
             raise self._error(activity)
-        worker = _Worker(operation)
+        worker = ThreadWork("probe", operation)
         try:
             worker.start()
             worker.done.wait(seconds)
@@ -53,30 +53,6 @@ class TimeLimit:
             where=self._where,
             remedy=STALLED,
         )
-
-
-class _Worker(threading.Thread, Generic[T]):
-    """Runs one operation and keeps its outcome."""
-
-    def __init__(self, operation: Callable[[], T]) -> None:
-        super().__init__(name="probe", daemon=True)
-        self.done = threading.Event()
-        self._operation = operation
-        self._results: list[T] = []
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        try:
-            self._results.append(self._operation())
-        except BaseException as error:
-            self._error = error
-        finally:
-            self.done.set()
-
-    def outcome(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
 
 
 def cut_of(probe: Any) -> Callable[[], None] | None:

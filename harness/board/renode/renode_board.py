@@ -12,7 +12,7 @@ from harness.board.board import (
     not_started,
     rtt_carrier,
 )
-from harness.board.halted import remedy_of, whereabouts
+from harness.board.halted import Location, whereabouts
 from harness.board.renode import core_counters, counter_hooks, machine
 from harness.board.renode.installation import find_renode
 from harness.board.renode.monitor import Monitor, quoted
@@ -116,7 +116,7 @@ class RenodeBoard:
             return
         location = self._location(self._process.monitor)
         raise DeviceFaultError(
-            f"the core stays {location}", where=self._target.name, remedy=remedy_of(location)
+            f"the core stays {location.text}", where=self._target.name, remedy=location.remedy
         )
 
     def _check_log(self) -> None:
@@ -146,7 +146,8 @@ class RenodeBoard:
         excerpt = excerpt or stderr.read_text(errors="replace").splitlines()[-_LOG_LINES:]
         title = [f"Renode's log ({self._log_file}):"] if excerpt else []
         state = self._whereabouts()
-        return Diagnosis("\n".join([*state, *title, *excerpt]), remedy_of("".join(state)))
+        text = "\n".join([*filter(None, [state.text]), *title, *excerpt])
+        return Diagnosis(text, state.remedy)
 
     def swo_lines(self) -> tuple[str, ...]:
         """None: Renode has no ITM."""
@@ -213,16 +214,17 @@ class RenodeBoard:
             raise not_started(self._target)
         return self._process
 
-    def _whereabouts(self) -> list[str]:
+    def _whereabouts(self) -> Location:
         """Return the core's location and its caller; empty if Renode no longer answers."""
         if self._process is None:
-            return []
+            return Location("")
         try:
-            return [f"the core was {self._location(self._process.monitor)}"]
+            text, remedy = self._location(self._process.monitor)
         except InfrastructureError:
-            return []
+            return Location("")
+        return Location(f"the core was {text}", remedy)
 
-    def _location(self, monitor: Monitor) -> str:
+    def _location(self, monitor: Monitor) -> Location:
         """Stop the core; return where it is, and the fault if it handles one."""
         if self._elf is None:
             raise not_started(self._target)

@@ -19,6 +19,7 @@ _HERE = Path(__file__).parent
 _HOOK = Hook(per_layer=48)
 _ADAPTER = ("model.cc", "porting.cc", "porting.h")
 _BUILD = "library.cmake"
+_LABELS = "labels.inc"
 _PROGRAM = tuple(sorted(Path(edge_impulse_sdk.__file__).parent.glob("*.py")))
 _SOURCES = {".c", ".cc", ".cpp"}
 # Where the SDK's sources look for headers: the folders of its own edge-impulse-sdk/cmake/zephyr.
@@ -54,8 +55,8 @@ set(NN_KERNELS)
 add_link_options(-Wl,--gc-sections) # on a host, too
 set(SDK_DEFINITIONS EI_PORTING_POSIX=0 EI_PORTING_MINGW32=0 TF_LITE_DISABLE_X86_NEON=1)
 set(NN_DEFINITIONS ${{SDK_DEFINITIONS}}
-    IMPULSE_SCORES={scores} IMPULSE_BOXES={boxes} IMPULSE_VISUAL={visual} IMPULSE_ANOMALY={anomaly}
-    IMPULSE_CONTINUOUS={continuous})
+    IMPULSE_FEATURES={features} IMPULSE_CONTINUOUS={continuous}
+    IMPULSE_SCORES={scores} IMPULSE_BOXES={boxes} IMPULSE_VISUAL={visual} IMPULSE_ANOMALY={anomaly})
 set(NN_LAYERS {layers})
 {state}include("${{CMAKE_CURRENT_LIST_DIR}}/library.cmake")
 """
@@ -87,6 +88,9 @@ class EdgeImpulse:
         names = [*_ADAPTER, _BUILD]
         for name in names:
             shutil.copy(_HERE / name, directory / name)
+        labels = "".join(f"{_literal(each)},\n" for each in export.labels)
+        (directory / _LABELS).write_text(labels, encoding="utf-8")
+        names.append(_LABELS)
         version = f"{export.sdk} (export {export.digest[:12]})"
         sources = sorted(
             path for path in export.folders.network.rglob("*") if path.suffix in _SOURCES
@@ -97,8 +101,7 @@ class EdgeImpulse:
             sources.append(directory / "tables.c")
             version += ", with computed FFT tables, as the copy has no arm_common_tables.c"
         cmake = directory / "model.cmake"
-        continuous = bool(graph.variables)
-        cmake.write_text(_text(export, sources, directory, continuous=continuous))
+        cmake.write_text(_text(export, graph, sources, directory))
         return Generated(
             sources=(*(directory / name for name in names), *_PROGRAM),
             cmake=cmake,
@@ -111,7 +114,8 @@ class EdgeImpulse:
         )
 
 
-def _text(export: Export, sources: list[Path], directory: Path, *, continuous: bool) -> str:
+def _text(export: Export, graph: Graph, sources: list[Path], directory: Path) -> str:
+    continuous = bool(graph.variables)
     sdk, parameters, network = (
         cmake_path(path)
         for path in (export.folders.sdk, export.folders.parameters, export.folders.network)
@@ -133,6 +137,7 @@ def _text(export: Export, sources: list[Path], directory: Path, *, continuous: b
         sources="".join(f'\n    "{_source(path, directory)}"' for path in sources),
         includes="".join(f'\n    "{path}"' for path in includes),
         layers=len(STAGES),
+        features=graph.input_tensors[0].elements,
         scores=len(export.labels) if export.kind in _SCORED else 0,
         boxes=export.boxes,
         visual=int(export.kind == "visual-anomaly"),
@@ -146,3 +151,9 @@ def _source(path: Path, directory: Path) -> str:
     if path.parent == directory:
         return f"${{CMAKE_CURRENT_LIST_DIR}}/{path.name}"
     return cmake_path(path)
+
+
+def _literal(text: str) -> str:
+    """Return the string literal of C that has the value `text`."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -13,12 +13,16 @@ file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/sdk.${language}.txt"
     TARGET model)
 set(models ${NN_MODEL_FOLDERS})
 list(TRANSFORM models PREPEND --model=)
+set(together)
+if(NOT PORT_IS_CORTEXM)
+    set(together --together) # golden's program is not measured
+endif()
 add_custom_command(OUTPUT "${SDK_LIBRARY}"
     COMMAND "${CMAKE_COMMAND}" -E env "PYTHONPATH=${NN_HARNESS}"
         "${NN_PYTHON}" -P -m harness.engines.edge_impulse_sdk.sdk_library
         "--sdk=${NN_SDK}" --digest=${NN_SDK_DIGEST} ${models} "--cache=${NN_CACHE}"
         "--out=${SDK_LIBRARY}" "--objdump=${CMAKE_OBJDUMP}" "--ar=${CMAKE_AR}"
-        "--c=${CMAKE_BINARY_DIR}/sdk.C.txt" "--cxx=${CMAKE_BINARY_DIR}/sdk.CXX.txt"
+        "--c=${CMAKE_BINARY_DIR}/sdk.C.txt" "--cxx=${CMAKE_BINARY_DIR}/sdk.CXX.txt" ${together}
         $<TARGET_OBJECTS:model>
     DEPENDS model $<TARGET_OBJECTS:model>
     COMMAND_EXPAND_LISTS USES_TERMINAL VERBATIM)

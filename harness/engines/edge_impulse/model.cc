@@ -14,13 +14,8 @@ extern "C" {
 }
 #include "porting.h"
 
-#if IMPULSE_CONTINUOUS
-#define FEATURES EI_CLASSIFIER_SLICE_SIZE
-#else
-#define FEATURES EI_CLASSIFIER_DSP_INPUT_FRAME_SIZE
-#endif
-
-static float features[FEATURES];
+/* Of several impulses, the SDK's own macros may describe another than the default one. */
+static float features[IMPULSE_FEATURES];
 
 /* A box is its label's index, x, y, width, height and score. */
 #define BOX 6
@@ -35,7 +30,7 @@ static int get_features(size_t offset, size_t length, float *out) {
 
 static EI_IMPULSE_ERROR classify(ei_impulse_result_t *result) {
     signal_t signal;
-    signal.total_length = FEATURES;
+    signal.total_length = IMPULSE_FEATURES;
     signal.get_data = &get_features;
     *result = {};
     porting_begin();
@@ -76,10 +71,15 @@ template <typename T> static size_t count_boxes(const T &, long) {
 }
 
 static float index_of(const char *label) {
-    for (size_t index = 0; label != nullptr && index < EI_CLASSIFIER_LABEL_COUNT; index++) {
-        if (strcmp(label, ei_classifier_inferencing_categories[index]) == 0) {
-            return (float)index;
+    static const char *const labels[] = {
+#include "labels.inc"
+    };
+    float index = 0.0f;
+    for (const char *each : labels) {
+        if (label != nullptr && strcmp(label, each) == 0) {
+            return index;
         }
+        index += 1.0f;
     }
     return -1.0f;
 }

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.engines.edge_impulse_sdk.sdk_sources import LANGUAGES
+from harness.support.checked_cache import UNUSED
 
 _HEADERS = {".h", ".hpp"}
 _DEADLINE = 600.0  # seconds for one file
 _MAP = "-ffile-prefix-map="
 _MISSING = re.compile(r"fatal error: (?P<header>[^\s:]+): No such file")
-_UNUSED = 60 * 86400.0  # seconds
 
 
 class BuildError(Exception):
@@ -75,28 +75,35 @@ class Objects:
             with suppress(PermissionError):  # another user's cache, which has all objects
                 os.utime(folder)
 
-    def provide(self, source: Path) -> Path:
-        """Return the object of `source`, from the cache if it is whole there.
+    def provide(self, *sources: Path) -> Path:
+        """Return the object of `sources`, compiled as one, from the cache if it is whole there.
 
         Raises `BuildError` if it does not compile.
         """
-        name = source.relative_to(self._sdk).as_posix().replace("/", "+")
+        name = self._name(sources)
         kept = self._kept.get(name)
         if kept is not None and kept.stem.rpartition("+")[2] == _digest([kept])[:32]:
             return kept
         with tempfile.TemporaryDirectory(dir=self._shared.parent) as folder:
             made, depends = Path(folder, "made.o"), Path(folder, "made.d")
+            source = sources[0] if len(sources) == 1 else _unit(Path(folder, "unit.cpp"), sources)
             command = [
                 *self._compilers[LANGUAGES[source.suffix]].command,
                 *("-w", "-MMD", "-MF", str(depends), "-c", str(source), "-o", str(made)),
             ]
             process = run(command, cwd=self._sdk.parent)
             if process.returncode != 0:
-                raise BuildError(self._explained(source, process.stderr))
+                raise BuildError(self._explained(sources[0], process.stderr))
             home = self._own if self._is_the_models(depends.read_text()) else self._shared
             target = home / f"{name}+{_digest([made])[:32]}.o"
             made.replace(target)
         return target
+
+    def _name(self, sources: Sequence[Path]) -> str:
+        names = [source.relative_to(self._sdk).as_posix() for source in sources]
+        if len(names) == 1:
+            return names[0].replace("/", "+")
+        return f"unit+{hashlib.sha256(chr(10).join(names).encode()).hexdigest()[:32]}"
 
     def _is_the_models(self, depends: str) -> bool:
         words = depends.replace("\\\n", " ").replace("\\ ", "\0").split()[1:]
@@ -121,12 +128,18 @@ class Objects:
         return f"{why}\n{log}"
 
 
+def _unit(path: Path, sources: Sequence[Path]) -> Path:
+    """Write the source that includes all `sources` to `path`, and return that."""
+    path.write_text("".join(f'#include "{source}"\n' for source in sources))
+    return path
+
+
 def remove_unused(cache: Path) -> None:
     """Remove what no image took an object from in the last 60 days.
 
     `cache` holds a folder for each SDK and its compilers; see `Objects.mark_used`.
     """
-    oldest = time.time() - _UNUSED
+    oldest = time.time() - UNUSED
     with suppress(FileNotFoundError):  # another process removes the same
         for folder in (*cache.glob("*/"), *cache.glob("*/*/")):
             if folder.is_dir() and folder.stat().st_mtime < oldest:

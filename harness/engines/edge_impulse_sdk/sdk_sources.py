@@ -17,6 +17,7 @@ class Sources:
     """The sources of an SDK by the names that they define, as far as their text tells."""
 
     def __init__(self, sdk: Path) -> None:
+        self._sdk = sdk
         found = (path for path in sorted(sdk.rglob("*")) if path.suffix in LANGUAGES)
         self._texts = {
             path: path.read_text(encoding="utf-8", errors="replace")
@@ -50,6 +51,19 @@ class Sources:
         if ranks:
             return sorted(ranks, key=lambda path: (ranks[path], path))
         return mentions if symbol.startswith("_ZN") else []  # a macro may define it
+
+    def may_join(self, path: Path) -> bool:
+        """Return whether a source of `defining` may be compiled as one with others.
+
+        Each source of TFLM's runtime takes some 3 s, nearly all for the same schema of TensorFlow
+        Lite. Its kernels have private functions of the same names.
+        """
+        folders = path.relative_to(self._sdk).parts[:-1]
+        return (
+            LANGUAGES[path.suffix] == "CXX"
+            and "tensorflow" in folders
+            and ("kernels" not in folders or "kernel_util" in path.name)
+        )
 
     def _code(self, path: Path) -> str:
         """Return the text of a source without comments."""

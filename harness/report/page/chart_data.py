@@ -1,13 +1,14 @@
-"""The numbers of the report's charts, as JSON in the page; report.html.j2 describes its form.
+"""The numbers of the report's charts, as compressed JSON; report.html.j2 describes its form.
 
 A script reads it; without one, the page shows the same history as figures and tables.
 """
 
+import zlib
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from markupsafe import Markup
 
 from harness.report.combination_status import CombinationStatus
 from harness.report.number_history import TRENDS, NumberChange, Series, small_of
@@ -16,13 +17,15 @@ from harness.results.judge.metrics import metric_of
 from harness.results.store.store import Point
 from harness.support.printable import printable
 
-_VERSION = 1
+_VERSION = 2
 _LONGEST = 400  # characters of a text
-_ESCAPED = {ord(each): f"\\u{ord(each):04x}" for each in "<>&\u2028\u2029"}
 
 
-def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> Markup:
-    """Return the JSON of all combinations, safe inside a `script` element."""
+def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> str:
+    """Return the JSON of all combinations in the format of zlib (RFC 1950), as base64.
+
+    A year of 200 combinations is a tenth of its JSON. Nothing in it can end a `script` element.
+    """
     entries = [entry for status in statuses for entry in status.entries]
     commits = _places(entry.commit for entry in entries)
     branches = _places(entry.branch for entry in entries)
@@ -33,8 +36,7 @@ def chart_data(statuses: Sequence[CombinationStatus], commit_url: str) -> Markup
         "branches": [_text(branch) for branch in branches],
         "combinations": [_combination(status, commits, branches) for status in statuses],
     }
-    json = msgspec.json.encode(data).decode().translate(_ESCAPED)
-    return Markup(json)  # noqa: S704 - nothing in it ends the element
+    return b64encode(zlib.compress(msgspec.json.encode(data), 9)).decode()
 
 
 def _combination(

@@ -2,7 +2,8 @@
 // Makes the page alive. Without this script it shows the same numbers.
 
 const showTable = liveTable();
-const showComparison = comparison();
+/** @type {(() => void) | undefined} */
+let showComparison;
 
 /**
  * Change what is sorted or filtered.
@@ -44,8 +45,18 @@ function showLinkedRun(id) {
   if (run) location.replace(`#${changed({ run: idOf(run), with: "" })}`);
 }
 
+/** Make alive what needs the numbers of all runs. */
+async function start() {
+  if (await readData()) {
+    showComparison = comparison();
+    liveTrends();
+    linkHistories();
+  }
+  addEventListener("hashchange", follow);
+  follow();
+}
+
 document.documentElement.classList.add("script");
-liveTrends();
-linkHistories();
-addEventListener("hashchange", follow);
-follow();
+readState();
+showTable?.();
+start();

@@ -68,7 +68,8 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
 
     Short names stand for medians: `cycles` for `cycles_median`, or for `instructions_median` of
     targets without cycles. Runs of some of the vectors are left out, unless their engine is named,
-    as in `partial_engines`. Raises `InputError` if there are no trends, or too many to read.
+    as in `partial_engines`. Raises `InputError` if there are no trends, or too many to read; if
+    `metric` is empty, it names the numbers that there are.
     """
     found = store.find(**filters)
     partial = partial_engines(found, **filters)
@@ -77,6 +78,9 @@ def trends(store: Store, metric: str, **filters: Unpack[RunFilter]) -> list[Tren
         raise InputError(
             "there are only runs of some of the vectors", remedy=f"name one: --engine={partial[0]}"
         )
+    if not metric and entries:
+        what = "name the number to show"
+        raise InputError(what, where="--metric", remedy=suggest("", _recorded(store, entries)))
     names = _SHORT_NAMES.get(metric, (metric,))
     result = [
         _trend(name, [entries[point.id] for point in points], points)
@@ -161,12 +165,16 @@ def _no_runs(store: Store, filters: RunFilter) -> InputError:
 
 def _not_recorded(store: Store, metric: str, entries: dict[str, Entry]) -> InputError:
     """Return the error for runs without the number; it suggests one that the newest ones have."""
-    newest = {entry.combination: entry.id for entry in reversed(entries.values())}
-    numbers = {name for run in newest.values() for name in store.record(run).numbers}
-    short = {name for name, full in _SHORT_NAMES.items() if numbers & set(full)}
     return InputError(
         f"none of the {count_of(len(entries), 'run')} has a number {metric!r}"
         if len(entries) > 1
         else f"the run has no number {metric!r}",
-        remedy=suggest(metric, numbers | short),
+        remedy=suggest(metric, _recorded(store, entries)),
     )
+
+
+def _recorded(store: Store, entries: dict[str, Entry]) -> set[str]:
+    """Return the numbers that the newest run of each combination has, with their short names."""
+    newest = {entry.combination: entry.id for entry in reversed(entries.values())}
+    numbers = {name for run in newest.values() for name in store.record(run).numbers}
+    return numbers | {name for name, full in _SHORT_NAMES.items() if numbers & set(full)}

@@ -13,9 +13,8 @@ import numpy as np
 
 from harness.board.board import Board
 from harness.board.counted_target import as_counted
-from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.provision import provision
-from harness.errors import InfrastructureError
+from harness.errors import InfrastructureError, InUseError
 from harness.image.build import Image
 from harness.link.link_client import LinkClient
 from harness.measure.core_clock import measure_clock
@@ -50,7 +49,7 @@ _NOISY = (
 def check_board(request: RunRequest, image: Image) -> BoardCheck:
     """Check the board of `request` with `image`, which was built of `MODEL`.
 
-    A place is acquired for the check, and released. Raises `PlaceInUseError` if others have it.
+    A place is acquired for the check, and released. Raises `InUseError` if others use the board.
     """
     began, since = datetime.now().astimezone(), time.monotonic()
     options, progress = request.board_options, request.progress
@@ -177,7 +176,7 @@ def _lines(check: _Check) -> Iterator[CheckLine]:
             continue
         try:
             yield step()
-        except PlaceInUseError:
+        except InUseError:
             raise
         except InfrastructureError as caught:
             error = caught
@@ -187,5 +186,7 @@ def _lines(check: _Check) -> Iterator[CheckLine]:
                 continue
             if part in {"hello", "vectors", "line"}:
                 error = with_diagnosis(error, check.board)
-            text = f"{error.where}: {error.what}" if error.where else error.what
+            place = f"place {check.request.board_options.place}"  # which everybody knows
+            where = error.where.removeprefix(place).removeprefix(": ")
+            text = f"{where}: {error.what}" if where else error.what
             yield CheckLine(part, False, text, error.remedy)

@@ -7,7 +7,8 @@ from harness.board.board_options import BoardOptions, check_usable
 from harness.board.derivations import derivations
 from harness.board.labgrid.ask_farm import ask_farm
 from harness.board.labgrid.farm_state import Place
-from harness.board.labgrid.place_choice import PlaceChoice
+from harness.board.labgrid.place_choice import PlaceChoice, PlaceInUseError
+from harness.board.labgrid.session_name import has_ended
 from harness.errors import HarnessError, InputError
 from harness.runs.check.place_target import target_of
 from harness.target.find_target import find_target
@@ -68,7 +69,13 @@ def _fitting(choices: Sequence[PlaceChoice], places: Iterable[Place], where: str
 def _target(
     named: Target | None, place: Place, options: BoardOptions, workspace: Workspace
 ) -> Target | HarnessError:
-    """Return the target at `place`, or why there is none: the other places can be checked."""
+    """Return the target at `place`, or why it cannot be checked: the other places can be."""
+    if place.holder and not has_ended(place.holder) and not options.lock_timeout:
+        return PlaceInUseError(
+            f"is held by {place.held}",
+            where=f"place {place.name}",
+            remedy="check it later, or wait for it with --lock-timeout=SECONDS",
+        )
     try:
         return _usable(named or target_of(place, workspace, options.pack), options)
     except HarnessError as error:

@@ -17,7 +17,7 @@ from harness.link.device_errors import (
     MalformedMessageError,
 )
 from harness.link.exchange import Watch
-from harness.link.fault_registers import describe
+from harness.link.fault_registers import describe, remedy
 from harness.runs.mlperf.device_lines import (
     READY,
     AnswerReader,
@@ -275,7 +275,11 @@ class MlperfClient:
         fault = fault_in(received)
         if fault is not None:
             text = describe(fault, self._locate)
-            raise DeviceFaultError(f"the device took a fault: {text}", where=self._carrier.name)
+            raise DeviceFaultError(
+                f"the device took a fault: {text}",
+                where=self._carrier.name,
+                remedy=remedy(fault.cfsr, fault.hfsr),
+            )
         started = boot_in(received)
         if started is None:
             return

@@ -19,9 +19,12 @@ from harness.simulator.peripherals.stm32_exti import Exti
 from harness.simulator.peripherals.stm32_gpio import Stm32Gpio
 from harness.simulator.peripherals.stm32_i2c import I2cV1, I2cV2
 from harness.simulator.peripherals.stm32_iwdg import Iwdg
+from harness.simulator.peripherals.stm32_lptim import LowPowerTimer
 from harness.simulator.peripherals.stm32_otg import Otg
+from harness.simulator.peripherals.stm32_pwr import Power, PowerDesign
 from harness.simulator.peripherals.stm32_rng import Rng
 from harness.simulator.peripherals.stm32_rtc import Rtc, RtcDesign
+from harness.simulator.peripherals.stm32_sdio import SdHost
 from harness.simulator.peripherals.stm32_spi import Spi
 from harness.simulator.peripherals.stm32_timer import Stm32Timer, TimerDesign, TimerLines
 from harness.simulator.peripherals.stm32_usart import UsartV1, UsartV2
@@ -87,6 +90,23 @@ def timer(
     return make
 
 
+def low_power_timer(number: int) -> Maker:
+    """Return the maker of the low-power timer with this number."""
+
+    def make(wiring: Wiring, block: Block) -> Device:
+        clock, hertz = wiring.slow_clock(0), partial(wiring.tree.low_power_timer_hz, number)
+        made = LowPowerTimer(wiring.agenda, clock, wiring.line(block.lines[0]), hertz)
+        wiring.rcc.adjusted.append(made.adjust)
+        return made
+
+    return make
+
+
+def sd_host(wiring: Wiring, block: Block) -> Device:
+    """Make the host of an SD card."""
+    return SdHost(wiring.line(block.lines[0]))
+
+
 CLOCKS = {1: LSI_HZ, 2: LSE_HZ}
 """What the option register of TIM5 (RM0090, 18.4.21) or TIM16 (RM0351, 32.6.19) can connect."""
 
@@ -114,9 +134,10 @@ def _usart_wires(
 
 
 def spi(wiring: Wiring, block: Block) -> Device:
-    """Make an SPI."""
+    """Make an SPI; the second and third one are on APB1."""
     receive, transmit = (wiring.requests[f"{block.name}_{way}"] for way in ("RX", "TX"))
-    return Spi(wiring.line(block.lines[0]), receive, transmit)
+    ticks = partial(wiring.tree.bus_ticks, 1 if block.name in ("SPI2", "SPI3") else 2)
+    return Spi(wiring.line(block.lines[0]), receive, transmit, wiring.agenda, ticks)
 
 
 def i2c_v1(wiring: Wiring, block: Block) -> Device:
@@ -187,6 +208,11 @@ def wwdg(wiring: Wiring, block: Block) -> Device:
     return made
 
 
+def _event_of_rtc(wiring: Wiring, line: int) -> None:
+    wiring.wake()
+    wiring.exti(line)
+
+
 def rtc(*, alarm: int, wake_up: int) -> Maker:
     """Return the maker of the RTC, with its lines of EXTI."""
 
@@ -194,8 +220,8 @@ def rtc(*, alarm: int, wake_up: int) -> Maker:
         design = RtcDesign(
             wiring.tree.rtc_hz,
             wiring.rcc.writable,
-            lambda: wiring.exti(alarm),
-            lambda: wiring.exti(wake_up),
+            partial(_event_of_rtc, wiring, alarm),
+            partial(_event_of_rtc, wiring, wake_up),
         )
         made = Rtc(wiring.agenda, wiring.slow_clock(0), design)
         wiring.rcc.adjusted.append(made.adjust)
@@ -205,12 +231,21 @@ def rtc(*, alarm: int, wake_up: int) -> Maker:
     return make
 
 
-def pwr(values: Mapping[int, int], follows: tuple[Follow, ...]) -> Maker:
+def pwr(design: PowerDesign) -> Maker:
     """Return the maker of PWR, whose bit DBP protects the backup domain."""
 
     def make(wiring: Wiring, _block: Block) -> Device:
-        made = PlainRegisters(values, follows)
-        wiring.rcc.writable = lambda: bool(made.peek(0) & 1 << 8)
+        made = Power(design)
+
+        def wake() -> None:
+            if wiring.core.off:
+                made.end_standby()
+                wiring.rcc.note_power_reset()
+                wiring.core.request_reset()
+
+        wiring.rcc.writable = lambda: made.writable
+        wiring.core.deep_sleep = lambda: made.is_standby
+        wiring.wake = wake
         return made
 
     return make

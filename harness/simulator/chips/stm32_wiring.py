@@ -44,7 +44,8 @@ class Wiring:
     """What the blocks of the chip with `core` have in common.
 
     DMA requests have names such as "USART1_RX". `triggers` are called by the trigger output of the
-    timer with this name. `exti` pulses a line of EXTI; whoever makes EXTI sets it.
+    timer with this name. `exti` pulses a line of EXTI; whoever makes EXTI sets it. `wake` ends
+    Standby; whoever makes PWR sets it.
     """
 
     def __init__(self, core: Core, design: RccDesign) -> None:
@@ -58,6 +59,7 @@ class Wiring:
         self.triggers: defaultdict[str, list[Callable[[], None]]] = defaultdict(list)
         self.uarts: dict[str, Uart] = {}
         self.exti: Callable[[int], None] = lambda _line: None
+        self.wake: Callable[[], None] = lambda: None
         self.moved: Callable[[int, int, int], None] = lambda _port, _before, _after: None
         self.devices: dict[str, Device] = {}
         self._asserted: defaultdict[int, set[object]] = defaultdict(set)

@@ -15,6 +15,7 @@ from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow
 from harness.simulator.peripherals.stm32_clock_tree import F4
 from harness.simulator.peripherals.stm32_otg import F4_FULL_SPEED, F4_HIGH_SPEED
+from harness.simulator.peripherals.stm32_pwr import PowerDesign, f4_standby
 from harness.simulator.peripherals.stm32_rcc import RccDesign
 from harness.simulator.peripherals.stm32f4_adc import F4Adcs
 from harness.simulator.peripherals.stm32f4_flash import Stm32F4Flash
@@ -36,10 +37,17 @@ _RCC = RccDesign(  # 6.3
     clear=24,
     power_on=0x0E00_0000,
 )
-_PWR_FOLLOWS = (  # 5.4: VOS shows as VOSRDY; ODEN, ODSWEN and BRE as their ready bits
-    Follow(0x00, 14, 0x04, 14),
-    Follow(0x00, 16, 0x04, 16, width=2),
-    Follow(0x04, 9, 0x04, 3),
+_PWR = PowerDesign(  # 5.4: VOS shows as VOSRDY; ODEN, ODSWEN and BRE as their ready bits
+    values={0x00: 0xC000},
+    follows=(
+        Follow(0x00, 14, 0x04, 14),
+        Follow(0x00, 16, 0x04, 16, width=2),
+        Follow(0x04, 9, 0x04, 3),
+    ),
+    standby=f4_standby,
+    status=0x04,
+    clear=0x00,
+    clear_shift=2,
 )
 _AHB1, _AHB2, _APB1, _APB2 = 0x10, 0x14, 0x20, 0x24  # the reset registers of the RCC
 _EXTI_LINES = (  # table 62
@@ -84,7 +92,7 @@ BLOCKS = (
     Block("TIM12", 0x4000_1800, _two, (43,), (_APB1, 6)),
     Block("TIM13", 0x4000_1C00, _one, (44,), (_APB1, 7)),
     Block("TIM14", 0x4000_2000, _one, (45,), (_APB1, 8)),
-    Block("PWR", 0x4000_7000, stm32_parts.pwr({0x00: 0xC000}, _PWR_FOLLOWS), (), (_APB1, 28)),
+    Block("PWR", 0x4000_7000, stm32_parts.pwr(_PWR), (), (_APB1, 28)),
     Block("RTC", 0x4000_2800, stm32_parts.rtc(alarm=17, wake_up=22)),
     Block("WWDG", 0x4000_2C00, stm32_parts.wwdg, (0,), (_APB1, 11)),
     Block("IWDG", 0x4000_3000, stm32_parts.iwdg(has_window=False)),
@@ -109,7 +117,7 @@ BLOCKS = (
     _usart("USART1", 0x4001_1000, lines=(37,), reset=(_APB2, 4)),
     _usart("USART6", 0x4001_1400, lines=(71,), reset=(_APB2, 5)),
     Block("ADC1 to ADC3", 0x4001_2000, _adcs, (18,), (_APB2, 8), model=IDLE),
-    Block("SDIO", 0x4001_2C00, reset=(_APB2, 11)),
+    Block("SDIO", 0x4001_2C00, stm32_parts.sd_host, (49,), (_APB2, 11), model=IDLE),
     _spi("SPI1", 0x4001_3000, lines=(35,), reset=(_APB2, 12)),
     _spi("SPI4", 0x4001_3400, lines=(84,), reset=(_APB2, 13)),
     Block("SYSCFG", 0x4001_3800, plain(follows=(Follow(0x20, 0, 0x20, 8),)), (), (_APB2, 14)),

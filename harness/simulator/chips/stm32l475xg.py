@@ -15,6 +15,7 @@ from harness.simulator.peripherals.flash_controller import FlashArray
 from harness.simulator.peripherals.plain_registers import Follow
 from harness.simulator.peripherals.stm32_clock_tree import L4
 from harness.simulator.peripherals.stm32_otg import L4_FULL_SPEED
+from harness.simulator.peripherals.stm32_pwr import PowerDesign, l4_standby
 from harness.simulator.peripherals.stm32_rcc import RccDesign
 from harness.simulator.peripherals.stm32l4_adc import L4Adcs
 from harness.simulator.peripherals.stm32l4_flash import Stm32L4Flash
@@ -36,8 +37,13 @@ _RCC = RccDesign(  # 6.4
     clear=23,
     power_on=0x0C00_0000,
 )
-_PWR_VALUES = {0x00: 0x200, 0x08: 0x8000, 0x14: 0x100}  # 5.4: CR1, CR3, SR2
-_PWR_FOLLOWS = (Follow(0x00, 14, 0x14, 9),)  # LPR shows as REGLPF
+_PWR = PowerDesign(  # 5.4
+    values={0x00: 0x200, 0x08: 0x8000, 0x14: 0x100},  # CR1, CR3, SR2
+    follows=(Follow(0x00, 14, 0x14, 9),),  # LPR shows as REGLPF
+    standby=l4_standby,
+    status=0x10,
+    clear=0x18,
+)
 _SYSCFG_FOLLOWS = (Follow(0x30, 0, 0x30, 3),)  # 21.3.1: ENVR shows as VRR
 _AHB1, _AHB2, _AHB3, _APB1, _APB1_2, _APB2 = 0x28, 0x2C, 0x30, 0x38, 0x3C, 0x40  # reset registers
 _EXTI_LINES = (  # table 58
@@ -72,7 +78,7 @@ BLOCKS = (
     Block("TIM5", 0x4000_0C00, timer(bits=32), (50,), (_APB1, 3)),
     Block("TIM6", 0x4000_1000, _basic, (54,), (_APB1, 4)),
     Block("TIM7", 0x4000_1400, _basic, (55,), (_APB1, 5)),
-    Block("PWR", 0x4000_7000, stm32_parts.pwr(_PWR_VALUES, _PWR_FOLLOWS), (), (_APB1, 28)),
+    Block("PWR", 0x4000_7000, stm32_parts.pwr(_PWR), (), (_APB1, 28)),
     Block("RTC", 0x4000_2800, stm32_parts.rtc(alarm=18, wake_up=20)),
     Block("WWDG", 0x4000_2C00, stm32_parts.wwdg, (0,)),
     Block("IWDG", 0x4000_3000, stm32_parts.iwdg(has_window=True)),
@@ -88,14 +94,14 @@ BLOCKS = (
     Block("CAN1", 0x4000_6400, _can, (19, 20, 21, 22), (_APB1, 25), model=IDLE),
     Block("DAC", 0x4000_7400, stm32_parts.dac, (54,), (_APB1, 29), model=IDLE),
     Block("OPAMP", 0x4000_7800, reset=(_APB1, 30)),
-    Block("LPTIM1", 0x4000_7C00, reset=(_APB1, 31)),
+    Block("LPTIM1", 0x4000_7C00, stm32_parts.low_power_timer(1), (65,), (_APB1, 31)),
     _usart("LPUART1", 0x4000_8000, lines=(70,), reset=(_APB1_2, 0)),
     Block("SWPMI1", 0x4000_8800, reset=(_APB1_2, 2)),
-    Block("LPTIM2", 0x4000_9400, reset=(_APB1_2, 5)),
+    Block("LPTIM2", 0x4000_9400, stm32_parts.low_power_timer(2), (66,), (_APB1_2, 5)),
     Block("SYSCFG", 0x4001_0000, plain(follows=_SYSCFG_FOLLOWS), (), (_APB2, 0)),
     Block("EXTI", 0x4001_0400, stm32_parts.exti(_EXTI_LINES, unmasked=0xFF82_0000)),
     Block("FIREWALL", 0x4001_1C00),
-    Block("SDMMC1", 0x4001_2800, reset=(_APB2, 10)),
+    Block("SDMMC1", 0x4001_2800, stm32_parts.sd_host, (49,), (_APB2, 10), model=IDLE),
     Block("TIM1", 0x4001_2C00, _advanced, (24, 25, 26, 27), (_APB2, 11)),
     _spi("SPI1", 0x4001_3000, lines=(35,), reset=(_APB2, 12)),
     Block("TIM8", 0x4001_3400, _advanced, (43, 44, 45, 46), (_APB2, 13)),
@@ -132,8 +138,8 @@ BLOCKS = (
     Block("QUADSPI", 0xA000_1000, reset=(_AHB3, 8)),
 )
 _EXACT = (
-    *(0x4000_0000, 0x4000_1000, 0x4000_2000, 0x4000_6000, 0x4000_8000, 0x4000_9000, 0x4001_2000),
-    *(0x4001_4000, 0x4001_5000, 0x4001_6000, 0x4800_0000, 0x4800_1000, 0x5004_0000),
+    *(0x4000_0000, 0x4000_1000, 0x4000_2000, 0x4000_6000, 0x4000_7000, 0x4000_8000, 0x4000_9000),
+    *(0x4001_2000, 0x4001_4000, 0x4001_5000, 0x4001_6000, 0x4800_0000, 0x4800_1000, 0x5004_0000),
 )
 """Pages with timers and ports, and pages with empty places."""
 

@@ -33,6 +33,8 @@ class Layout:
     """Whether RTCPRE in CFGR divides HSE for the RTC; otherwise HSE / 32."""
 
 
+CCIPR = 0x88
+"""The clocks of the STM32L4's peripherals."""
 _CR, _F4_PLLCFGR, _CFGR, _L4_PLLCFGR, _L4_CSR = 0x00, 0x04, 0x08, 0x0C, 0x94
 
 
@@ -87,6 +89,16 @@ class ClockTree:
     def timer_ticks(self, bus: int) -> int:
         """Return the ticks of HCLK in one of the timers: twice PCLK if that is divided."""
         return max(self.bus_ticks(bus) // 2, 1)
+
+    def low_power_timer_hz(self, number: int) -> int:
+        """Return the clock of an LPTIM in Hz, by CCIPR; 0 if its oscillator is off."""
+        source = self._register(CCIPR) >> 16 + 2 * number & 3
+        if source == 0:
+            return self.core_hz() // self.bus_ticks(1)
+        places = ((_L4_CSR, 0), (_CR, 8), (self._layout.control_backup, 0))
+        offset, place = places[source - 1]
+        on = self._register(offset) >> place & 1
+        return (LSI_HZ, HSI_HZ, LSE_HZ)[source - 1] if on else 0
 
     def rtc_hz(self) -> int:
         """Return RTCCLK in Hz; 0 if the RTC is off or has no clock."""

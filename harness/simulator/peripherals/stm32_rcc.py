@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.simulator.clock import Clock
 from harness.simulator.peripherals.plain_registers import Follow, PlainRegisters
-from harness.simulator.peripherals.stm32_clock_tree import ClockTree, Layout
+from harness.simulator.peripherals.stm32_clock_tree import CCIPR, ClockTree, Layout
 
 _PIN, _POWER = 1 << 26, 1 << 27
 SOFTWARE, INDEPENDENT_WATCHDOG, WINDOW_WATCHDOG = 1 << 28, 1 << 29, 1 << 30
@@ -67,6 +67,10 @@ class Rcc:
         """Note the reason of the reset that follows."""
         self._reset_cause = flag
 
+    def note_power_reset(self) -> None:
+        """Note that the reset that follows is one of the power, as that at the end of Standby."""
+        self._flags = 0
+
     def reset(self) -> None:
         """Return to the internal oscillator; add the reason for the reset to CSR's flags."""
         if not self._flags:
@@ -102,7 +106,7 @@ class Rcc:
             self._registers.write(offset, value)
             if offset in self.design.resets:
                 self._reset_peripherals(offset, value)
-        if offset <= _LAST_CLOCK or offset >= self._backup_control:
+        if offset <= _LAST_CLOCK or offset >= min(self._backup_control, CCIPR):
             self._adjust()
 
     @property

@@ -5,39 +5,29 @@ The analog watchdog, triple and dual modes are idle: their registers only store 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from typing import ClassVar
 
 from harness.simulator.peripherals.adc_inputs import sample
 from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.dma_request import DmaRequest
+from harness.simulator.peripherals.stm32_adcs import Adcs, AdcUnit
 
 _SR, _CR1, _CR2, _HTR, _SQR1, _SQR2, _SQR3 = 0x00, 0x04, 0x08, 0x24, 0x2C, 0x30, 0x34
 _JSQR, _JDR1, _DR = 0x38, 0x3C, 0x4C
-_COMMON, _CSR, _CDR = 0x300, 0x300, 0x308
+_CSR, _CCR, _CDR = 0x0, 0x4, 0x8  # of all units
+_VBATE = 1 << 22  # selects VBAT for channel 18
 _EOC, _JEOC, _JSTRT, _STRT, _OVR = 1 << 1, 1 << 2, 1 << 3, 1 << 4, 1 << 5
 _EOCIE, _JEOCIE, _OVRIE, _SCAN = 1 << 5, 1 << 7, 1 << 26, 1 << 8
 _ADON, _CONT, _DMA, _EOCS, _ALIGN = 1 << 0, 1 << 1, 1 << 8, 1 << 10, 1 << 11
 _JSWSTART, _SWSTART = 1 << 22, 1 << 30
-_INTERNAL = {16: 943, 17: 1502, 18: 943}
-"""25 degrees Celsius (0.76 V) and VREFINT (1.21 V) at 3.3 V: 13.10 and 13.11, DS9405."""
-_TICKS = 500  # of the core, for one conversion
-_UNIT = 0x100
+_TEMPERATURE, _SUPPLY = 943, 1024  # 25 degrees Celsius (0.76 V); a fourth of VBAT
+_INTERNAL = {16: _TEMPERATURE, 17: 1502, 18: _TEMPERATURE}
+"""With VREFINT (1.21 V), at 3.3 V: 13.10 and 13.11, DS9405."""
 
 
-class _Unit:
-    """One ADC; `changed` drives the common interrupt."""
-
-    def __init__(self, agenda: Agenda, request: DmaRequest, changed: Callable[[], None]) -> None:
-        self._agenda = agenda
-        self._request = request
-        self._changed = changed
-        self.reset()
-
-    def reset(self) -> None:
-        self._registers = {_HTR: 0xFFF}
-        self.flags = 0
-        self._rank = 0
-        self._agenda.put(self._convert, None)
+class _Unit(AdcUnit):
+    AFTER_RESET: ClassVar = {_HTR: 0xFFF}
+    DATA, EOC, INTERNAL, KEPT = _DR, _EOC, _INTERNAL, 0xFFFF_FFFF
 
     @property
     def pending(self) -> bool:
@@ -45,51 +35,36 @@ class _Unit:
         pairs = ((_EOC, _EOCIE), (_JEOC, _JEOCIE), (_OVR, _OVRIE))
         return any(self.flags & flag and enabled & enable for flag, enable in pairs)
 
-    def read(self, offset: int) -> int:
-        if offset == _SR:
-            return self.flags
-        if offset == _DR:
-            self.flags &= ~_EOC
-            self._changed()
-        return self._registers.get(offset, 0)
-
-    def peek(self, offset: int) -> int:
-        return 0xFFFF_FFFF if offset == _SR else self._registers.get(offset, 0)
-
-    def write(self, offset: int, value: int) -> None:
+    def _set(self, offset: int, value: int) -> None:
         if offset == _SR:
             self.flags &= value
         elif offset == _CR2:
             self._registers[offset] = value & ~(_SWSTART | _JSWSTART)
             if not value & _ADON:
-                self._agenda.put(self._convert, None)
+                self._stop()
             elif value & _JSWSTART:
                 self._inject()
             elif value & _SWSTART:
-                self.start()
+                self._start()
         else:
             self._registers[offset] = value
-        self._changed()
 
-    def start(self) -> None:
+    def _start(self) -> None:
         """Start the sequence of regular conversions."""
         if self._registers.get(_CR2, 0) & _ADON:
             self.flags |= _STRT
-            self._rank = 0
-            self._agenda.put(self._convert, self._agenda.now() + _TICKS)
+            self._begin()
 
     def triggered(self, source: int) -> None:
-        """Start if `source` in EXTSEL is the selected external trigger."""
         control = self._registers.get(_CR2, 0)
         if control >> 28 & 3 and control >> 24 & 0xF == source:
-            self.start()
+            self._start()
 
     def _result(self, channel: int) -> int:
-        value = sample(_INTERNAL, channel, self._registers.get(_CR1, 0) >> 24 & 3)
+        value = sample(self.internal, channel, self._registers.get(_CR1, 0) >> 24 & 3)
         return value << 4 if self._registers.get(_CR2, 0) & _ALIGN else value
 
     def _convert(self) -> None:
-        """End a regular conversion, and start the next one of the sequence."""
         control = self._registers.get(_CR2, 0)
         scans = self._registers.get(_CR1, 0) & _SCAN
         last = self._registers.get(_SQR1, 0) >> 20 & 0xF if scans else 0
@@ -101,7 +76,7 @@ class _Unit:
         if ended or control & (_EOCS | _DMA):
             self.flags |= _EOC
         if not ended or control & _CONT:
-            self._agenda.put(self._convert, self._agenda.now() + _TICKS)
+            self._go_on()
         if control & _DMA:
             self._request.pulse()
         self._changed()
@@ -115,13 +90,10 @@ class _Unit:
         self.flags |= _JEOC | _JSTRT
 
 
-class F4Adcs:
-    """ADC1 to ADC3 with their common interrupt `line`, and a DMA request each.
+class F4Adcs(Adcs):
+    """ADC1 to ADC3 with their common interrupt `line`."""
 
-    `triggers` are the outputs of timers that can start conversions, by EXTSEL.
-    """
-
-    MODEL = "idle inputs"
+    KIND = _Unit
 
     def __init__(
         self,
@@ -131,46 +103,21 @@ class F4Adcs:
         triggers: Mapping[int, list[Callable[[], None]]],
     ) -> None:
         self._line = line
-        self._common: dict[int, int] = {}
-        self._units: list[_Unit] = []
-        self._units += [_Unit(agenda, request, self._drive) for request in requests]
-        for source, reactions in triggers.items():
-            reactions.append(partial(self._trigger, source))
+        super().__init__(agenda, requests, triggers)
 
-    def reset(self) -> None:
-        """Switch all off."""
-        self._common.clear()
-        for unit in self._units:
-            unit.reset()
-        self._drive()
-
-    def read(self, offset: int) -> int:
-        """Return a register."""
+    def _read_common(self, offset: int) -> int:
         if offset == _CSR:
             return sum(unit.flags << 8 * index for index, unit in enumerate(self._units))
         if offset == _CDR:
             low, high = (unit.read(_DR) for unit in self._units[:2])
             return high << 16 | low
-        if offset >= _COMMON:
-            return self._common.get(offset, 0)
-        return self._units[offset // _UNIT].read(offset % _UNIT)
+        return super()._read_common(offset)
 
-    def peek(self, offset: int) -> int:
-        """Return the value that a narrow write is merged into."""
-        if offset >= _COMMON:
-            return self._common.get(offset, 0)
-        return self._units[offset // _UNIT].peek(offset % _UNIT)
-
-    def write(self, offset: int, value: int) -> None:
-        """Write a register."""
-        if offset >= _COMMON:
-            self._common[offset] = value
-        else:
-            self._units[offset // _UNIT].write(offset % _UNIT, value)
-
-    def _trigger(self, source: int) -> None:
-        for unit in self._units:
-            unit.triggered(source)
+    def _write_common(self, offset: int, value: int) -> None:
+        super()._write_common(offset, value)
+        if offset == _CCR:
+            for unit in self._units:
+                unit.internal[18] = _SUPPLY if value & _VBATE else _TEMPERATURE
 
     def _drive(self) -> None:
         self._line(any(unit.pending for unit in self._units))

@@ -5,67 +5,41 @@ watchdogs, oversampling, offsets and dual mode are idle: their registers only st
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from typing import ClassVar
 
 from harness.simulator.peripherals.adc_inputs import sample
 from harness.simulator.peripherals.agenda import Agenda
 from harness.simulator.peripherals.dma_request import DmaRequest
+from harness.simulator.peripherals.stm32_adcs import Adcs, AdcUnit
 
 _ISR, _IER, _CR, _CFGR, _SQR1, _DR = 0x00, 0x04, 0x08, 0x0C, 0x30, 0x40
 _JSQR, _JDR1 = 0x4C, 0x80
-_AFTER_RESET = {_CR: 1 << 29, 0x20: 0x0FFF_0000, 0x24: 0xFF_0000, 0x28: 0xFF_0000}
-_COMMON, _CSR = 0x300, 0x300
+_CSR = 0x0  # of all units
 _ADRDY, _EOSMP, _EOC, _EOS, _JEOC, _JEOS = 1, 2, 4, 8, 1 << 5, 1 << 6
 _ADEN, _ADDIS, _ADSTART, _JADSTART, _ADSTP, _JADSTP, _ADCAL = 1, 2, 4, 8, 16, 32, 1 << 31
 _DMAEN, _CONT = 1 << 0, 1 << 13
 _INTERNAL = {0: 1502, 17: 943, 18: 1365}
 """VREFINT (1.21 V), 25 degrees Celsius, VBAT / 3 at 3.3 V: 18.4.31 to 18.4.33, DS10969."""
-_TICKS = 500  # of the core, for one conversion
-_UNIT = 0x100
 _FIRST_RANKS, _RANKS = 4, 5  # in SQR1 and in the others
 
 
-class _Unit:
-    """One ADC; `changed` drives its interrupt."""
-
-    def __init__(self, agenda: Agenda, request: DmaRequest, changed: Callable[[], None]) -> None:
-        self._agenda = agenda
-        self._request = request
-        self._changed = changed
-        self.reset()
-
-    def reset(self) -> None:
-        self._registers = dict(_AFTER_RESET)
-        self.flags = 0
-        self._rank = 0
-        self._agenda.put(self._convert, None)
+class _Unit(AdcUnit):
+    AFTER_RESET: ClassVar = {_CR: 1 << 29, 0x20: 0x0FFF_0000, 0x24: 0xFF_0000, 0x28: 0xFF_0000}
+    DATA, EOC, INTERNAL, KEPT = _DR, _EOC, _INTERNAL, 0
 
     @property
     def pending(self) -> bool:
         return bool(self.flags & self._registers.get(_IER, 0))
 
-    def read(self, offset: int) -> int:
-        if offset == _ISR:
-            return self.flags
-        if offset == _DR:
-            self.flags &= ~_EOC
-            self._changed()
-        return self._registers.get(offset, 0)
-
-    def peek(self, offset: int) -> int:
-        return 0 if offset == _ISR else self._registers.get(offset, 0)
-
-    def write(self, offset: int, value: int) -> None:
+    def _set(self, offset: int, value: int) -> None:
         if offset == _ISR:
             self.flags &= ~value
         elif offset == _CR:
             self._control(value)
         else:
             self._registers[offset] = value
-        self._changed()
 
     def triggered(self, source: int) -> None:
-        """Start if `source` in EXTSEL is the selected external trigger of a started ADC."""
         configuration = self._registers.get(_CFGR, 0)
         selected = configuration >> 10 & 3 and configuration >> 6 & 0xF == source
         if selected and self._registers[_CR] & _ADSTART:
@@ -77,7 +51,7 @@ class _Unit:
         started = (value | self._registers[_CR]) & _ADSTART
         if value & _ADSTP or not enabled:
             started = 0
-            self._agenda.put(self._convert, None)
+            self._stop()
         self._registers[_CR] = value & 7 << 28 | started | (_ADEN if enabled else 0)
         if enabled:
             self.flags |= _ADRDY
@@ -87,15 +61,10 @@ class _Unit:
         if starts and not self._registers.get(_CFGR, 0) >> 10 & 3:
             self._begin()
 
-    def _begin(self) -> None:
-        self._rank = 0
-        self._agenda.put(self._convert, self._agenda.now() + _TICKS)
-
     def _result(self, channel: int) -> int:
-        return sample(_INTERNAL, channel, self._registers.get(_CFGR, 0) >> 3 & 3)
+        return sample(self.internal, channel, self._registers.get(_CFGR, 0) >> 3 & 3)
 
     def _convert(self) -> None:
-        """End a regular conversion, and start the next one of the sequence."""
         configuration = self._registers.get(_CFGR, 0)
         rank = self._rank
         if rank < _FIRST_RANKS:
@@ -109,7 +78,7 @@ class _Unit:
         self.flags |= _EOSMP | _EOC | (_EOS if ended else 0)
         continues = configuration & _CONT or configuration >> 10 & 3
         if not ended or configuration & _CONT:
-            self._agenda.put(self._convert, self._agenda.now() + _TICKS)
+            self._go_on()
         elif not continues:
             self._registers[_CR] &= ~_ADSTART
         if configuration & _DMAEN:
@@ -124,13 +93,10 @@ class _Unit:
         self.flags |= _JEOC | _JEOS
 
 
-class L4Adcs:
-    """ADC1 to ADC3 with an interrupt line and a DMA request each; two can share a line.
+class L4Adcs(Adcs):
+    """ADC1 to ADC3 with an interrupt line each; two can share a line."""
 
-    `triggers` are the outputs of timers that can start conversions, by EXTSEL.
-    """
-
-    MODEL = "idle inputs"
+    KIND = _Unit
 
     def __init__(
         self,
@@ -140,43 +106,12 @@ class L4Adcs:
         triggers: Mapping[int, list[Callable[[], None]]],
     ) -> None:
         self._lines = lines
-        self._common: dict[int, int] = {}
-        self._units: list[_Unit] = []
-        self._units += [_Unit(agenda, request, self._drive) for request in requests]
-        for source, reactions in triggers.items():
-            reactions.append(partial(self._trigger, source))
+        super().__init__(agenda, requests, triggers)
 
-    def reset(self) -> None:
-        """Switch all off."""
-        self._common.clear()
-        for unit in self._units:
-            unit.reset()
-        self._drive()
-
-    def read(self, offset: int) -> int:
-        """Return a register."""
+    def _read_common(self, offset: int) -> int:
         if offset == _CSR:
             return sum(unit.flags << 16 * index for index, unit in enumerate(self._units[:2]))
-        if offset >= _COMMON:
-            return self._common.get(offset, 0)
-        return self._units[offset // _UNIT].read(offset % _UNIT)
-
-    def peek(self, offset: int) -> int:
-        """Return the value that a narrow write is merged into."""
-        if offset >= _COMMON:
-            return self._common.get(offset, 0)
-        return self._units[offset // _UNIT].peek(offset % _UNIT)
-
-    def write(self, offset: int, value: int) -> None:
-        """Write a register."""
-        if offset >= _COMMON:
-            self._common[offset] = value
-        else:
-            self._units[offset // _UNIT].write(offset % _UNIT, value)
-
-    def _trigger(self, source: int) -> None:
-        for unit in self._units:
-            unit.triggered(source)
+        return super()._read_common(offset)
 
     def _drive(self) -> None:
         for unit, line in zip(self._units, self._lines, strict=True):

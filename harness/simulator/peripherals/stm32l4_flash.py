@@ -1,20 +1,30 @@
 """The flash interface of STM32L4x5 and L4x6 (RM0351 rev 9, section 3).
 
-Programming 3.3.7, write protection 3.5.3. Fast programming and PCROP are not modelled.
+Programming 3.3.7, write protection 3.5.3. PCROP is not modelled. Fast programming does not need
+the mass erase before it.
 """
 
 from collections.abc import Callable, Sequence
 
 from harness.simulator.peripherals.flash_controller import FlashArray
-from harness.simulator.peripherals.stm32_flash import PGAERR, PGSERR, WRPERR, Stm32Flash
+from harness.simulator.peripherals.stm32_flash import (
+    LOCK,
+    PG,
+    PGAERR,
+    PGSERR,
+    WRPERR,
+    Stm32Flash,
+)
 
 _OPTR, _WRP1AR, _WRP2AR = 0x20, 0x2C, 0x4C
 _PROGERR, _SIZERR = 1 << 3, 1 << 6
 _EARLIER = _PROGERR | PGAERR | _SIZERR  # errors after which no programming starts
 _PER, _MER1, _BKER, _MER2, _OPTLOCK = 1 << 1, 1 << 2, 1 << 11, 1 << 15, 1 << 30
+_FSTPG = 1 << 18
 _DUAL_BANK = 0xFFEF_F8AA
 _RDP_0, _RDP_1 = 0xAA, 0xBB  # any other value than 0xAA and 0xCC is level 1
 _PAGE = 0x800
+_ROW = 0x100  # bytes of fast programming
 _HALF = 4  # bytes of half a double word
 _ERASED_DOUBLE_WORD = (1 << 64) - 1
 
@@ -37,6 +47,7 @@ class Stm32L4Flash(Stm32Flash):
         super().reset()
         # Offset of the programmed half of a double word, and what it was before.
         self._first_half: tuple[int, int] | None = None
+        self._row_place = 0  # offset of the next word of fast programming
 
     @property
     def locked(self) -> bool:
@@ -53,6 +64,8 @@ class Stm32L4Flash(Stm32Flash):
 
     def program(self, offset: int, size: int, value: int) -> int:
         """Program a double word, or half of one; the second half must follow (3.3.7)."""
+        if self._control & _FSTPG and not self._control & LOCK:
+            return self._program_fast(offset, size, value)
         old = self.array.memory.value(offset, size)
         error = self._programming_error(offset, size)
         if error:
@@ -75,6 +88,25 @@ class Stm32L4Flash(Stm32Flash):
             self._fail(PGSERR)
             return old
         self._succeed()
+        return self.array.programmed(offset, size, value)
+
+    def _program_fast(self, offset: int, size: int, value: int) -> int:
+        """Program the next word of a row; rows begin at their address (3.3.8)."""
+        error = 0
+        if self._control & PG or self._status & _EARLIER:
+            error = PGSERR
+        elif size != _HALF:
+            error = _SIZERR
+        elif offset % _ROW and offset != self._row_place:
+            error = PGAERR
+        elif self.locked or self._is_protected(offset // _PAGE):
+            error = WRPERR
+        if error:
+            self._fail(error)
+            return self.array.memory.value(offset, size)
+        self._row_place = offset + _HALF
+        if not self._row_place % _ROW:
+            self._succeed()
         return self.array.programmed(offset, size, value)
 
     def _read_option(self, offset: int) -> int:

@@ -99,7 +99,7 @@ __attribute__((used)) static void handle_fault(uint32_t *frame) {
         print("fault\r\n");
     }
 #elif FAULTS == RECOVER
-    for (volatile uint32_t i = 0; i < 2000000U; i++) { /* so long that the host looks */
+    for (volatile uint32_t i = 0; i < 30000000U; i++) { /* so long that the host looks */
     }
     CFSR = CFSR;
     frame[6] += 2U; /* behind the instruction */
