@@ -1,5 +1,6 @@
 """The health of boards and the status of places, without a coordinator."""
 
+import io
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import harness
 from harness import python_api
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
+from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.labgrid.session_name import own_name
 from harness.cli import mlperf_command
 from harness.cli.main import main
@@ -23,17 +25,21 @@ from harness.report.farm_table import print_farm
 from harness.results.farm.check_files import read_checks, write_check
 from harness.results.farm.failed_runs import FailedRun, read_failures, write_failure
 from harness.results.farm.farm_status import FarmStatus, LastRecord, status_of
+from harness.results.farm.keep_failure import keep_failure
 from harness.results.farm.status_file import read_status, with_known, write_status
 from harness.results.record import Record
 from harness.results.record_file import read_record, write_record
 from harness.results.store.open_results import open_store
 from harness.runs.check.check_result import BoardCheck, CheckLine
 from harness.runs.check.place_target import target_of
+from harness.runs.request import RunRequest
 from harness.simulator.board_process import VirtualBoard
 from harness.support.bundled_files import bundled
 from harness.support.lease import Lease
+from harness.support.progress import Progress
 from harness.support.terminal import Terminal
-from harness.workspace import Workspace
+from harness.target.find_target import find_target
+from harness.workspace import Workspace, find_workspace
 from tests.unit.test_report import RECORDS, Page
 
 WRONG = CheckLine("line", False, "9 damaged frames\nand more", "check the cable")
@@ -467,6 +473,25 @@ def test_a_run_that_ends_with_an_infrastructure_error_is_noted(folder: Path, nam
     (failed,) = read_failures(folder / "reports" / "failures")
     assert (failed.title, failed.place) == ("digits on virtual-stm32", "")
     assert "session" in failed.error
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [(InfrastructureError("hangs"), "a"), (PlaceInUseError("was released by somebody else"), "")],
+)
+def test_a_place_that_others_have_got_is_not_to_blame(
+    folder: Path, error: InfrastructureError, place: str
+) -> None:
+    workspace = find_workspace()
+    request = RunRequest(
+        target=find_target("nucleo-f429zi", workspace.targets),
+        model=load_model(bundled("models") / "digits"),
+        workspace=workspace,
+        progress=Progress(io.StringIO()),
+    )
+    keep_failure(request, error, "a")
+    (failed,) = read_failures(workspace.failures)
+    assert failed.place == place
 
 
 @pytest.mark.parametrize("record", [True, False])
