@@ -11,6 +11,7 @@ import pytest
 
 import harness
 from harness import python_api
+from harness.board.board_options import BoardOptions
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
 from harness.board.labgrid.place_choice import PlaceInUseError
@@ -31,6 +32,7 @@ from harness.results.record import Record
 from harness.results.record_file import read_record, write_record
 from harness.results.store.open_results import open_store
 from harness.runs.check.check_result import BoardCheck, CheckLine
+from harness.runs.check.checked_boards import CheckedBoard
 from harness.runs.check.place_target import target_of
 from harness.runs.request import RunRequest
 from harness.simulator.board_process import VirtualBoard
@@ -134,6 +136,19 @@ def test_a_board_that_others_use_is_busy_and_not_ill(
     out = capsys.readouterr().out
     assert f"virtual-stm32: skipped, because it is in use by process {os.getpid()}" in out
     assert "1 board: 0 healthy, 1 busy" in out
+
+
+def test_a_reason_that_boards_have_in_common_is_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = InfrastructureError("no compiler is on PATH", remedy="install one")
+    boards = [CheckedBoard(name, BoardOptions(), error) for name in "abc"]
+    monkeypatch.setattr("harness.cli.farm_check.find_boards", lambda *_: boards)
+    assert main(["farm", "check"]) == ExitCode.INFRASTRUCTURE
+    said = capsys.readouterr()
+    assert said.err.count("no compiler is on PATH\n  -> install one") == 1
+    assert "harness: c cannot be checked, for the same reason as a\n" in said.err
+    assert "3 boards: 0 healthy, 3 cannot be checked" in said.out
 
 
 def test_wrong_outputs_and_a_wrong_clock_are_both_found(
