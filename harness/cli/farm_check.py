@@ -135,7 +135,9 @@ def _print_outcome(name: str, outcome: Outcome, failed: Mapping[str, HarnessErro
     elif isinstance(outcome, InUseError):
         print(f"{name}: skipped, because it {outcome.what}", flush=True)
     elif same:
-        print(f"harness: {name} cannot be checked, for the same reason as {same[0]}", file=sys.stderr)
+        print(
+            f"harness: {name} cannot be checked, for the same reason as {same[0]}", file=sys.stderr
+        )
     else:
         print(f"harness: {name} cannot be checked: {outcome}", file=sys.stderr)
 
