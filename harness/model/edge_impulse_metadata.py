@@ -122,16 +122,31 @@ class Variables:
 
     @cached_property
     def default_impulse(self) -> Mapping[str, str]:
-        """The fields of the impulse that run_classifier() runs; none in SDKs from before 2023."""
+        """What the impulse that run_classifier() runs tells beyond the macros, by the field.
+
+        That is all of its fields if there are several impulses. Of a single one, the macros tell
+        more: without labels, its label_count is 1.
+        """
         default = _DEFAULT.search(self._source)
         name = default["name"] if default else ""
         if handle := re.search(_HANDLE.format(name=re.escape(name)), self._source):
             name = handle["impulse"]
         found = _FIELD.finditer(self._impulses.get(name, ""))
         fields = {field["name"]: field["value"].strip() for field in found}
+        if self.impulses == 1:
+            return {name: fields[name] for name in ("results_type",) if name in fields}
         if "deploy_version" in fields:
             fields["project_deploy_version"] = fields["deploy_version"]
+        if (labels := self._lists.get(fields.get("categories", ""))) is not None:
+            fields["label_count"] = str(len(labels))
         return fields
+
+    @cached_property
+    def _lists(self) -> Mapping[str, tuple[str, ...]]:
+        return {
+            name: tuple(_unescaped(text) for text in _TEXT.findall(found))
+            for name, found in _CATEGORIES.findall(self._source)
+        }
 
     @property
     def network(self) -> list[str]:
@@ -143,10 +158,7 @@ class Variables:
 
         The list may be that of another impulse unless the default one names it.
         """
-        lists = {
-            name: tuple(_unescaped(text) for text in _TEXT.findall(found))
-            for name, found in _CATEGORIES.findall(self._source)
-        }
+        lists = self._lists
         if not lists:
             raise InputError(
                 "has no ei_classifier_inferencing_categories",

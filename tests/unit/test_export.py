@@ -387,6 +387,18 @@ def test_of_several_impulses_the_default_one_runs(export: Path, detects: str) ->
     assert "  impulse the default one of 2, which run_classifier() runs" in found.facts()
 
 
+def test_an_impulse_may_answer_an_anomaly_score_alone(export: Path) -> None:
+    edit(export / METADATA, "LABEL_COUNT 2", "LABEL_COUNT 0")
+    alone = SEVERAL.replace('{"low", "high"}', "{ }").replace("label_count = 2", "label_count = 1")
+    alone = alone.replace("has_anomaly = 0", "has_anomaly = EI_ANOMALY_TYPE_KMEANS")
+    far = alone.index("const ei_impulse_t impulse_far")
+    single = alone[:far] + alone[alone.index("ei_impulse_handle_t handle_near") :]
+    for text, impulses in ((single, 1), (alone, 2)):
+        (export / VARIABLES).write_text(text)
+        found = read_export(export)
+        assert (found.kind, found.impulses) == ("anomaly", impulses)
+
+
 def test_an_export_since_2025_tells_what_it_answers(export: Path) -> None:
     found = several(export, detects=".results_type = EI_CLASSIFIER_TYPE_OBJECT_DETECTION")
     assert (found.kind, found.outputs) == ("detection", (("boxes", 18),))
