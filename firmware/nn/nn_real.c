@@ -4,7 +4,6 @@
  */
 #include "nn_real.h"
 
-#define LOG2_E 1.4426950408889634
 #define LN_2 0.6931471805599453
 #define SQRT_2 1.4142135623730951
 
@@ -25,20 +24,69 @@ static double polynomial(const double *coefficients, int32_t count, double x) {
     return sum;
 }
 
-/* (exp(x) - 1) / x for small x: 1/n! from 1/12! on. */
-static double small_expm1_over_x(double x) {
-    static const double coefficients[] = {
-        1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040,
-        1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      1.0 / 2,     1.0};
-    return polynomial(coefficients, 12, x);
+/* 2^(i / 32). */
+static const double roots[] = {
+    1.0,
+    1.0218971486541166,
+    1.0442737824274138,
+    1.0671404006768237,
+    1.0905077326652577,
+    1.1143867425958924,
+    1.1387886347566916,
+    1.1637248587775775,
+    1.189207115002721,
+    1.215247359980469,
+    1.241857812073484,
+    1.2690509571917332,
+    1.2968395546510096,
+    1.3252366431597413,
+    1.3542555469368927,
+    1.383909881963832,
+    1.4142135623730951,
+    1.4451808069770467,
+    1.4768261459394993,
+    1.5091644275934228,
+    1.5422108254079407,
+    1.5759808451078865,
+    1.6104903319492543,
+    1.645755478153965,
+    1.681792830507429,
+    1.718619298122478,
+    1.7562521603732995,
+    1.7947090750031072,
+    1.8340080864093424,
+    1.8741676341103,
+    1.9152065613971474,
+    1.9571441241754002,
+};
+
+#define ROOTS 32
+#define ROOTS_PER_LN_2 46.16624130844683 /* ROOTS / ln(2) */
+
+/* ln(2) / ROOTS in two parts: a multiple of the first, with few bits, is exact. */
+#define STEP_HIGH (0.6931471803691238 / ROOTS)
+#define STEP_LOW (1.9082149292705877e-10 / ROOTS)
+
+/* exp(x - k * ln(2) / ROOTS) - 1 for the nearest k: so few coefficients do, 1/n! from 1/6! on. */
+static double exp_rest(double x, int32_t *k) {
+    static const double coefficients[] = {1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 1.0 / 2, 1.0};
+    const double scaled = x * ROOTS_PER_LN_2;
+    *k = (int32_t)(scaled < 0.0 ? scaled - 0.5 : scaled + 0.5);
+    const double rest = (x - *k * STEP_HIGH) - *k * STEP_LOW;
+    return rest * polynomial(coefficients, 6, rest);
+}
+
+/* x * 2^(k / ROOTS), for a normal result. */
+static double times_root(double x, int32_t k) {
+    const int32_t root = k & (ROOTS - 1);
+    return x * roots[root] * power_of_2((k - root) / ROOTS);
 }
 
 /* exp(x) - 1 for |x| < 200. */
 static double expm1_f64(double x) {
-    const double k = nn_floor_f64(x * LOG2_E + 0.5);
-    const double rest = x - k * LN_2;
-    const double small = rest * small_expm1_over_x(rest);
-    return k == 0.0 ? small : (small + 1.0) * power_of_2((int32_t)k) - 1.0;
+    int32_t k;
+    const double rest = exp_rest(x, &k);
+    return k == 0 ? rest : times_root(rest + 1.0, k) - 1.0;
 }
 
 float nn_exp(float x) {
@@ -48,15 +96,10 @@ float nn_exp(float x) {
     if (x < -104.0F) {
         return 0.0F;
     }
-    const double k = nn_floor_f64((double)x * LOG2_E + 0.5);
-    const double rest = (double)x - k * LN_2;
-    const double small = rest * small_expm1_over_x(rest);
-    return (float)((small + 1.0) * power_of_2((int32_t)k));
+    int32_t k;
+    const double rest = exp_rest(x, &k);
+    return (float)times_root(rest + 1.0, k);
 }
-
-/* The logarithm of 2 in two parts: a multiple of the first, with few bits, is exact. */
-#define LN_2_HIGH 0.6931471803691238
-#define LN_2_LOW 1.9082149292705877e-10
 
 double nn_exp_f64(double x) {
     if (!(x < 709.78)) {
@@ -65,10 +108,10 @@ double nn_exp_f64(double x) {
     if (x < -700.0) {
         return 0.0;
     }
-    const double k = nn_floor_f64(x * LOG2_E + 0.5);
-    const double rest = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    const double small = rest * small_expm1_over_x(rest);
-    return (small + 1.0) * power_of_2((int32_t)k - 1) * 2.0;
+    int32_t k;
+    const double rest = exp_rest(x, &k);
+    /* The power alone may be too large. */
+    return times_root(rest + 1.0, k - ROOTS) * 2.0;
 }
 
 float nn_expm1(float x) {

@@ -41,7 +41,7 @@ def check(options: argparse.Namespace, workspace: Workspace) -> int:
     with closing(_outcomes(boards, options, workspace)) as outcomes:
         for board, outcome in outcomes:
             if says:
-                _print_outcome(board.name, outcome)
+                _print_outcome(board.name, outcome, failed)
             if isinstance(outcome, BoardCheck):
                 checks.append(outcome)
                 unwritten += _written(outcome, workspace)
@@ -127,11 +127,17 @@ def _request(
     )
 
 
-def _print_outcome(name: str, outcome: Outcome) -> None:
+def _print_outcome(name: str, outcome: Outcome, failed: Mapping[str, HarnessError]) -> None:
+    """Print what was found at `name`; boards that have `failed` may have the same reason."""
+    same = [other for other, error in failed.items() if str(error) == str(outcome)]
     if isinstance(outcome, BoardCheck):
         print_check(outcome, Terminal())
     elif isinstance(outcome, InUseError):
         print(f"{name}: skipped, because it {outcome.what}", flush=True)
+    elif same:
+        print(
+            f"harness: {name} cannot be checked, for the same reason as {same[0]}", file=sys.stderr
+        )
     else:
         print(f"harness: {name} cannot be checked: {outcome}", file=sys.stderr)
 

@@ -38,6 +38,11 @@ class Histogram:
     low: float
     high: float
 
+    @property
+    def path(self) -> str:
+        """The boxes as one SVG path; they stand on the lower edge."""
+        return "".join(f"M{b.x:g} {HEIGHT}V{b.y:g}h{b.width:g}V{HEIGHT}" for b in self.boxes)
+
 
 @dataclass(frozen=True)
 class Line:
@@ -80,10 +85,12 @@ def line(points: Dated, *, steps: bool, least: float = 0.0) -> Line | None:
     missing = max(0.0, least * (abs(low) + abs(high)) / 2 - (high - low)) if high > low else 0.0
     low, high = low - missing / 2, high + missing / 2
     first, end = points[0][0], points[-1][0]
-    drawn = [(x_position(time, first, end), _y(value, low, high)) for time, value in thin(points)]
+    drawn = thin([(x_position(time, first, end), _y(value, low, high)) for time, value in points])
     (x, y), *rest = drawn
-    parts = [f"M{x:g} {y:g}"]
-    parts += [f"H{x:g}V{y:g}" if steps else f"L{x:g} {y:g}" for x, y in rest]
+    parts = [f"M{x:.4g} {y:g}"]
+    for x, new in rest:
+        parts.append(f"L{x:.4g} {new:g}" if not steps else f"H{x:.4g}" + f"V{new:g}" * (new != y))
+        y = new
     return Line("".join(parts), drawn[-1])
 
 
@@ -121,4 +128,4 @@ def stack(sizes: Sequence[float], whole: float) -> list[Box]:
 def _y(value: float, low: float, high: float) -> float:
     if high <= low:
         return HEIGHT / 2
-    return round(HEIGHT - _EDGE - (value - low) / (high - low) * (HEIGHT - 2 * _EDGE), 2)
+    return round(HEIGHT - _EDGE - (value - low) / (high - low) * (HEIGHT - 2 * _EDGE), 1)

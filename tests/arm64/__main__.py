@@ -71,7 +71,9 @@ def test_the_simulator(debian: DebianFolder) -> bool:
     inside = debian.inside("/srv/tests")
     shutil.rmtree(inside, ignore_errors=True)
     inside.mkdir()
-    shutil.copytree(ROOT / "tests", inside / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    unneeded = shutil.ignore_patterns("__pycache__")
+    for name in ("tests", "docs"):  # with the schemas of what commands print
+        shutil.copytree(ROOT / name, inside / name, ignore=unneeded)
     for name in ("conftest.py", "pyproject.toml"):
         shutil.copyfile(ROOT / name, inside / name)
     paths = [

@@ -1,5 +1,6 @@
 """The health of boards and the status of places, without a coordinator."""
 
+import io
 import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,10 @@ import pytest
 
 import harness
 from harness import python_api
+from harness.board.board_options import BoardOptions
 from harness.board.device_info import DeviceInfo
 from harness.board.labgrid.farm_state import FarmState, Match, Place, Resource
+from harness.board.labgrid.place_choice import PlaceInUseError
 from harness.board.labgrid.session_name import own_name
 from harness.cli import mlperf_command
 from harness.cli.main import main
@@ -23,17 +26,22 @@ from harness.report.farm_table import print_farm
 from harness.results.farm.check_files import read_checks, write_check
 from harness.results.farm.failed_runs import FailedRun, read_failures, write_failure
 from harness.results.farm.farm_status import FarmStatus, LastRecord, status_of
+from harness.results.farm.keep_failure import keep_failure
 from harness.results.farm.status_file import read_status, with_known, write_status
 from harness.results.record import Record
 from harness.results.record_file import read_record, write_record
 from harness.results.store.open_results import open_store
 from harness.runs.check.check_result import BoardCheck, CheckLine
+from harness.runs.check.checked_boards import CheckedBoard
 from harness.runs.check.place_target import target_of
+from harness.runs.request import RunRequest
 from harness.simulator.board_process import VirtualBoard
 from harness.support.bundled_files import bundled
 from harness.support.lease import Lease
+from harness.support.progress import Progress
 from harness.support.terminal import Terminal
-from harness.workspace import Workspace
+from harness.target.find_target import find_target
+from harness.workspace import Workspace, find_workspace
 from tests.unit.test_report import RECORDS, Page
 
 WRONG = CheckLine("line", False, "9 damaged frames\nand more", "check the cable")
@@ -128,6 +136,19 @@ def test_a_board_that_others_use_is_busy_and_not_ill(
     out = capsys.readouterr().out
     assert f"virtual-stm32: skipped, because it is in use by process {os.getpid()}" in out
     assert "1 board: 0 healthy, 1 busy" in out
+
+
+def test_a_reason_that_boards_have_in_common_is_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = InfrastructureError("no compiler is on PATH", remedy="install one")
+    boards = [CheckedBoard(name, BoardOptions(), error) for name in "abc"]
+    monkeypatch.setattr("harness.cli.farm_check.find_boards", lambda *_: boards)
+    assert main(["farm", "check"]) == ExitCode.INFRASTRUCTURE
+    said = capsys.readouterr()
+    assert said.err.count("no compiler is on PATH\n  -> install one") == 1
+    assert "harness: c cannot be checked, for the same reason as a\n" in said.err
+    assert "3 boards: 0 healthy, 3 cannot be checked" in said.out
 
 
 def test_wrong_outputs_and_a_wrong_clock_are_both_found(
@@ -467,6 +488,25 @@ def test_a_run_that_ends_with_an_infrastructure_error_is_noted(folder: Path, nam
     (failed,) = read_failures(folder / "reports" / "failures")
     assert (failed.title, failed.place) == ("digits on virtual-stm32", "")
     assert "session" in failed.error
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [(InfrastructureError("hangs"), "a"), (PlaceInUseError("was released by somebody else"), "")],
+)
+def test_a_place_that_others_have_got_is_not_to_blame(
+    folder: Path, error: InfrastructureError, place: str
+) -> None:
+    workspace = find_workspace()
+    request = RunRequest(
+        target=find_target("nucleo-f429zi", workspace.targets),
+        model=load_model(bundled("models") / "digits"),
+        workspace=workspace,
+        progress=Progress(io.StringIO()),
+    )
+    keep_failure(request, error, "a")
+    (failed,) = read_failures(workspace.failures)
+    assert failed.place == place
 
 
 @pytest.mark.parametrize("record", [True, False])

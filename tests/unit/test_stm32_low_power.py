@@ -114,6 +114,31 @@ class TestStandby:
         assert results(tmp_path, program, {15: "tick", 19: "event"}) == found
 
 
+@pytest.mark.parametrize(
+    ("chip", "rcc", "before", "after"),
+    [
+        ("stm32f429xi", 0x4002_3800, {0x00: 0x0101_0083, 0x08: 2}, (0x83 | 3, 0)),
+        ("stm32l475xg", 0x4002_1000, {0x00: 0x0101_0063, 0x08: 3}, (0x63, 0)),
+        ("stm32l475xg", 0x4002_1000, {0x00: 0x0101_0063, 0x08: 0x8003}, (0x563, 0x8005)),
+    ],
+    ids=["HSI", "MSI", "STOPWUCK"],
+)
+def test_stop_ends_with_an_internal_oscillator(
+    chip: str, rcc: int, before: dict[int, int], after: tuple[int, int]
+) -> None:
+    bench = Bench(chip)
+    bench.core.set_reset(asserted=False)
+    bench.core.halt()
+    for offset, value in before.items():
+        bench.core.bus.write(rcc + offset, 4, value)
+    assert bench.core.deep_sleep is not None
+    assert not bench.core.deep_sleep()
+    assert (bench.core.bus.read(rcc, 4), bench.core.bus.read(rcc + 8, 4)) == after
+    hertz = bench.core.clock.hertz
+    assert hertz == (16_000_000 if after[1] or chip == "stm32f429xi" else 4_000_000)
+    bench.core.close()
+
+
 class Stand:
     """A timer of which one cycle is a tick, in a time that the test sets."""
 

@@ -26,9 +26,12 @@ class HistoryRow:
 
 
 def history_columns(status: CombinationStatus) -> list[str]:
-    """Return the names of the numbers in the rows: those that vary come first."""
-    names = sorted(status.series, key=lambda name: (not status.varies(name), _place(name)))
-    return sorted(names[:_COLUMNS], key=_place)
+    """Return the names of the numbers in the rows: those that vary, or else the first one.
+
+    The section of trends has the numbers that are the same in all runs.
+    """
+    names = sorted(status.series, key=_place)
+    return [name for name in names if status.varies(name)][:_COLUMNS] or names[:1]
 
 
 def history_rows(status: CombinationStatus) -> list[HistoryRow]:

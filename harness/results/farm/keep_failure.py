@@ -39,7 +39,7 @@ def keep_failure(
         engine=request.engine.name,
         toolchain=toolchain.name if toolchain else "",
         optimize=toolchain.opt if toolchain else "",
-        place=place or _asked_for(request, error),
+        place=_to_blame(request, error, place),
         moved_to=moved_to,
         error=error.what,
         where=error.where,
@@ -53,10 +53,12 @@ def keep_failure(
         request.progress.warn(f"the report will not show that {failed.title} failed: {problem}")
 
 
-def _asked_for(request: RunRequest, error: InfrastructureError) -> str:
-    """Return the place that the run named; one that somebody else has is not to blame."""
+def _to_blame(request: RunRequest, error: InfrastructureError, place: str) -> str:
+    """Return `place`, or else the one that the run named, unless others have got it."""
     if isinstance(error, InUseError):
         return ""
+    if place:
+        return place
     board = request.target.board
     named = request.board_options.place or (board.place if isinstance(board, Labgrid) else "")
     return "" if "=" in named else named

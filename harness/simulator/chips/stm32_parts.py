@@ -243,8 +243,13 @@ def pwr(design: PowerDesign) -> Maker:
                 wiring.rcc.note_power_reset()
                 wiring.core.request_reset()
 
+        def sleep_deeply() -> bool:
+            if not made.is_standby:
+                wiring.rcc.stop()
+            return made.is_standby
+
         wiring.rcc.writable = lambda: made.writable
-        wiring.core.deep_sleep = lambda: made.is_standby
+        wiring.core.deep_sleep = sleep_deeply
         wiring.wake = wake
         return made
 

@@ -36,6 +36,8 @@ _RCC = RccDesign(  # 6.4
     resets=(0x28, 0x2C, 0x30, 0x38, 0x3C, 0x40),
     clear=23,
     power_on=0x0C00_0000,
+    oscillators=(1 << 0, 1 << 8),
+    stop_oscillator=15,
 )
 _PWR = PowerDesign(  # 5.4
     values={0x00: 0x200, 0x08: 0x8000, 0x14: 0x100},  # CR1, CR3, SR2

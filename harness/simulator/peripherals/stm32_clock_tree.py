@@ -35,12 +35,15 @@ class Layout:
 
 CCIPR = 0x88
 """The clocks of the STM32L4's peripherals."""
+_PLLON = 1 << 24
 _CR, _F4_PLLCFGR, _CFGR, _L4_PLLCFGR, _L4_CSR = 0x00, 0x04, 0x08, 0x0C, 0x94
 
 
 def _f4_core(register: Callable[[int], int]) -> int:
-    """Return SYSCLK of an STM32F42x: RM0090, 6.3.2 and 6.3.3."""
+    """Return SYSCLK of an STM32F42x: RM0090, 6.3.1 to 6.3.3; a PLL that is off is not selected."""
     source = register(_CFGR) & 3
+    if source == 2 and not register(_CR) & _PLLON:  # noqa: PLR2004 - PLL
+        return HSI_HZ
     if source < 2:  # noqa: PLR2004 - HSI, HSE
         return (HSI_HZ, HSE_HZ)[source]
     pll = register(_F4_PLLCFGR)
@@ -50,11 +53,13 @@ def _f4_core(register: Callable[[int], int]) -> int:
 
 
 def _l4_core(register: Callable[[int], int]) -> int:
-    """Return SYSCLK of an STM32L4: RM0351, 6.4.1, 6.4.3 and 6.4.4."""
+    """Return SYSCLK of an STM32L4: RM0351, 6.4.1, 6.4.3 and 6.4.4; as above with its PLL."""
     control = register(_CR)
     selected = control >> 4 if control & 1 << 3 else register(_L4_CSR) >> 8
     msi = MSI_HZ[min(selected & 0xF, len(MSI_HZ) - 1)]
     source = register(_CFGR) & 3
+    if source == 3 and not control & _PLLON:  # noqa: PLR2004 - PLL
+        return msi
     if source < 3:  # noqa: PLR2004 - MSI, HSI, HSE
         return (msi, HSI_HZ, HSE_HZ)[source]
     pll = register(_L4_PLLCFGR)

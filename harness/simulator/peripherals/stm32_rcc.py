@@ -15,6 +15,7 @@ _PIN, _POWER = 1 << 26, 1 << 27
 SOFTWARE, INDEPENDENT_WATCHDOG, WINDOW_WATCHDOG = 1 << 28, 1 << 29, 1 << 30
 """Flags of CSR: the reasons for a reset."""
 _FLAGS = 0xFF << 24
+_CR, _CFGR, _HSE_AND_PLL = 0x00, 0x08, 1 << 16 | 1 << 24
 _BACKUP_RESET = 1 << 16
 _LAST_CLOCK = 0x14  # the last register with settings of the PLLs
 
@@ -33,6 +34,10 @@ class RccDesign:
     resets: tuple[int, ...]
     clear: int
     power_on: int
+    oscillators: tuple[int, ...] = (1,)
+    """Their bits in CR, by SW: HSI; on the STM32L4 MSI and HSI."""
+    stop_oscillator: int = 0
+    """The place in CFGR of the choice between them for the end of Stop; 0 without one."""
 
 
 @dataclass
@@ -66,6 +71,18 @@ class Rcc:
     def note_cause(self, flag: int) -> None:
         """Note the reason of the reset that follows."""
         self._reset_cause = flag
+
+    def stop(self) -> None:
+        """Select the oscillator with which the chip leaves Stop; HSE and PLL are off then."""
+        control, selection = (self._registers.peek(offset) for offset in (_CR, _CFGR))
+        oscillator = (
+            selection >> self.design.stop_oscillator & 1 if self.design.stop_oscillator else 0
+        )
+        if selection & 3 == oscillator and not control & _HSE_AND_PLL:
+            return
+        self._registers.write(_CR, control & ~_HSE_AND_PLL | self.design.oscillators[oscillator])
+        self._registers.write(_CFGR, selection & ~3 | oscillator)
+        self._adjust()
 
     def note_power_reset(self) -> None:
         """Note that the reset that follows is one of the power, as that at the end of Standby."""

@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from harness.results.record import Record
+from harness.support.plural import count_of
 from tests.farm.campaign import findings
 from tests.farm.campaign.kills import Kills
 from tests.farm.campaign.lost_boards import LostBoards
@@ -162,8 +163,10 @@ class Campaign:
             if seconds > _LONGEST
         ]
         name, (seconds, why) = longest
+        moved = sum("; its work moved to " in text for each in records for text in each.recoveries)
         self._lines += [
-            f"{len(records)} Records, all in the store if nothing is found",
+            f"{len(records)} Records, all in the store if nothing is found; "
+            f"{count_of(moved, 'move')} to another board",
             f"the longest loss: {name}, {seconds:.0f} s: {why}",
         ]
 

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from harness.board.labgrid.coordinator import Coordinator
+from harness.errors import InfrastructureError
 from tests.farm.campaign.team import Session
 from tests.support.farm import Farm
 from tests.support.postgres import Server
 
 _DOWN = 2.0  # seconds at the most until something is started again
+_IN_USE = 0.5  # the share of boards that are killed while somebody uses them
 
 
 class Kills:
@@ -77,12 +80,23 @@ class Kills:
         return bool(sessions) and self._dice.choice(sessions).kill(self._dice.random())
 
     def _board(self) -> bool:
-        name = self._dice.choice(self._farm.boards).name
+        """Kill a board, every second time one in use: its work must move, or have an error."""
+        names = [board.name for board in self._farm.boards]
+        used = self._used() if self._dice.random() < _IN_USE else []
+        name = self._dice.choice(used or names)
         with suppress(ProcessLookupError):
             self._farm.kill_board(name)
         self._later()
         self._farm.cycle(name)
         return True
+
+    def _used(self) -> list[str]:
+        try:
+            with Coordinator(self._farm.address) as coordinator:
+                places = coordinator.synchronize().places
+        except InfrastructureError:  # it was killed, too
+            return []
+        return sorted(name for name, place in places.items() if place.holder)
 
     def _exporter(self) -> bool:
         self._farm.crash(self._dice.choice(self._farm.boards).exporter)
