@@ -62,7 +62,7 @@ class Retries:
         seen = ""
         remedy = "the device hangs or the line is dead; look at the emulator's log, if any"
         if damaged >= self._silent:
-            seen = f"; {damaged} of them were answered with something else than a message"
+            seen = f"\n{damaged} of them were answered with something else than a message"
             remedy = "does something else write to this line, such as printf, or is the line bad?"
         return DeviceSilentError(
             f"no answer to {self._request} after {self._attempts} attempts{seen}",
