@@ -12,6 +12,7 @@ from harness.target.target_file import Target
 
 _VECTORS = struct.Struct("<II")  # initial stack pointer, reset: Armv7-M ARM, B1.5.3
 _EXTERNAL = range(0x6000_0000, 0xA000_0000)  # Armv7-M ARM, B3.1: external RAM
+_HEADER = b"\x7fELF"
 _TABLE = 128  # VTOR takes no more of the address: Armv7-M ARM, B3.2.5
 
 
@@ -152,12 +153,20 @@ def _check_vectors(elf: Elf, target: Target) -> None:
     stack, reset = _VECTORS.unpack(vectors) if vectors else (0, 0)
     wrong = stack in flash or stack % 4 or not stack
     if wrong or address % _TABLE or not reset & 1 or elf.read(reset & ~1, 2) is None:
+        remedy = (
+            "in the linker script, place the vectors (.isr_vector) before everything else, "
+            f"at a multiple of {_TABLE}"
+        )
+        if vectors and vectors.startswith(_HEADER):
+            remedy = (
+                "the linker put the header of the ELF before the program, to begin at a page: "
+                "link with -Wl,-n"
+            )
         raise InputError(
             f"there is no vector table at {address:#010x}, where the program begins: the first "
             f"words are {stack:#010x} and {reset:#010x}",
             where=str(elf.path),
-            remedy="in the linker script, place the vectors (.isr_vector) before everything else, "
-            f"at a multiple of {_TABLE}",
+            remedy=remedy,
         )
 
 

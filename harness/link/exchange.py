@@ -236,7 +236,13 @@ class Exchange:
             layer = f"layer {detail - 1} failed" if 0 < detail <= _MOST_LAYERS else "failed"
             logged = self.log.newest.strip()
             log = f"; the device logged: {logged}" if logged else ""
-            raise DeviceRefusedError(f"the engine: {layer}{log}", where=self.name)
+            returned = detail - (detail >> 31 << 32)  # an int
+            raise DeviceRefusedError(
+                f"the engine: {layer}{log}",
+                where=self.name,
+                remedy=f"in a firmware of your own: its model returned {returned}, and 0 means "
+                "that the inference succeeded",
+            )
         if code == DeviceError.INPUT:
             raise WrongInputError(
                 f"the input in the device's memory differs from what was written: "

@@ -96,12 +96,15 @@ def remedy(cfsr: int, hfsr: int) -> str:
 def code_location(pc: int, lr: int, locate: Callable[[int], str]) -> str:
     """Return the place of `pc` in the code, and that of the call, if `lr` can be a return address.
 
-    A function that has saved LR may keep any value in it; in a handler, LR is EXC_RETURN.
+    A function that has saved LR may keep any value in it; in a handler, LR is EXC_RETURN. If LR
+    is in the same function, that has called another one, which has returned.
     """
+    place = locate(pc)
     if not lr & 1 or lr not in _CALLERS:
-        return locate(pc)
-    # LR is the return address; the call instruction lies before it.
-    return f"{locate(pc)}, called from {locate(lr - 2)}"
+        return place
+    caller = locate(lr - 2)  # LR is the return address; the call instruction lies before it.
+    returned = caller.partition(" ")[0] == place.partition(" ")[0]
+    return place if returned else f"{place}, called from {caller}"
 
 
 def describe(fault: Fault, locate: Callable[[int], str]) -> str:

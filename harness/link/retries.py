@@ -58,8 +58,14 @@ class Retries:
 
     def failure(self) -> DeviceSilentError:
         """Return the error for a request that has failed."""
+        damaged = self._attempts - self._silent
+        seen = ""
+        remedy = "the device hangs or the line is dead; look at the emulator's log, if any"
+        if damaged >= self._silent:
+            seen = f"\n{damaged} of them were answered with something else than a message"
+            remedy = "does something else write to this line, such as printf, or is the line bad?"
         return DeviceSilentError(
-            f"no answer to {self._request} after {self._attempts} attempts",
+            f"no answer to {self._request} after {self._attempts} attempts{seen}",
             where=self._exchange.name,
-            remedy="the device hangs or the line is dead; look at the emulator's log, if any",
+            remedy=remedy,
         )

@@ -222,7 +222,8 @@ class InputWay:
                 f"an inference takes {serial[0]:,} to {serial[-1]:,} {self._target.counter.ticks} "
                 f"with its input over the serial line, but {debug[0]:,} to {debug[-1]:,} through "
                 "memory",
-                "does the debug port disturb the inference? Does the firmware run an RTOS?",
+                "does the debug port disturb the inference? Do interrupts, such as the tick of a "
+                "HAL or an RTOS, run during it? Mask them (docs/firmware.md, Interrupts count).",
             )
 
     def _difference(self, what: str, remedy: str) -> InfrastructureError:

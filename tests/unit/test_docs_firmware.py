@@ -98,7 +98,7 @@ def test_the_commands_of_the_page_on_firmware_run(repository: Repository) -> Non
                 continue
             assert main(["--no-progress", *arguments]) == ExitCode.PASSED, command
             ran.append(arguments[0])
-    assert sorted(ran) == ["init", "link", "link", "run", "run", "run"]
+    assert sorted(ran) == ["build", "init", "link", "link", "run", "run", "run"]
     records = repository.records()
     assert {record.model.name for record in records} == {"wake", "gesture"}
     assert {record.target.name for record in records} == {BOARD, "virtual-stm32"}

@@ -354,6 +354,7 @@ def test_measured_cycles_may_differ_as_much_as_repeats_do(
     with pytest.raises(InfrastructureError, match="does the debug port disturb") as error:
         way._check_spread(serial, debug)
     assert "cycles with its input over the serial line" in error.value.what
+    assert "such as the tick of a HAL or an RTOS, run during it? Mask them" in error.value.remedy
 
 
 def test_instructions_must_be_equal() -> None:

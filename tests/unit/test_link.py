@@ -280,7 +280,24 @@ def test_a_device_that_falls_silent_is_given_up_in_time(firmware: Path) -> None:
         alive = False
         with pytest.raises(DeviceSilentError) as error:
             device.infer(bytes(SIZE))
-    assert "no answer to LOAD after 5 attempts" in str(error.value)
+    assert "no answer to LOAD after 5 attempts\n" in str(error.value)
+    assert "the device hangs" in str(error.value)
+
+
+def test_a_firmware_that_prints_on_the_line_is_told(firmware: Path) -> None:
+    """What it prints before an answer is the begin of the answer's frame."""
+    prints = False
+
+    def printing(data: bytes) -> bytes:
+        return b"loop\r\n" + data if prints and data else data
+
+    with disturbed_link(firmware, same, printing) as device:
+        device.hello(BUILD_ID)
+        prints = True
+        with pytest.raises(DeviceSilentError) as error:
+            device.infer(bytes(SIZE))
+    assert "were answered with something else than a message" in str(error.value)
+    assert "does something else write to this line, such as printf" in str(error.value)
 
 
 # Inputs that another way than LOAD puts into the device's memory
@@ -445,6 +462,15 @@ def test_a_register_that_holds_no_return_address_names_no_caller(lr: int) -> Non
     assert code_location(0x0800_0202, lr, hex) == "0x8000202"
 
 
+def test_a_call_that_has_returned_names_no_caller() -> None:
+    """LR still has the address behind a call in the same function."""
+    places = {0x0800_0202: "wait poll.c:38", 0x0800_01FB: "wait poll.c:37"}
+    places[0x0800_0101] = "main m.c:9"
+    assert code_location(0x0800_0202, 0x0800_01FD, places.__getitem__) == "wait poll.c:38"
+    called = code_location(0x0800_0202, 0x0800_0103, places.__getitem__)
+    assert called == "wait poll.c:38, called from main m.c:9"
+
+
 def test_an_engine_that_fails_is_told(tmp_path: Path) -> None:
     firmware = host.build_firmware(tmp_path, "failing")
     with link(firmware) as device:
@@ -452,6 +478,7 @@ def test_an_engine_that_fails_is_told(tmp_path: Path) -> None:
         with pytest.raises(DeviceRefusedError) as error:
             device.infer(bytes(4))
     assert "the engine: layer 2 failed" in str(error.value)
+    assert "its model returned 3, and 0 means that the inference succeeded" in str(error.value)
 
 
 def test_an_engine_that_does_not_start_is_told(tmp_path: Path) -> None:

@@ -354,3 +354,25 @@ def test_the_lines_fit_the_places_that_cubemx_leaves(
     for path in sorted(source.glob("*.c")):
         flags = [f"-I{LINK}", "-fsyntax-only", str(path)]
         subprocess.run([*tool, *flags], check=True)
+
+
+def test_a_uart_with_a_file_of_its_own_is_found(added: Added, tmp_path: Path) -> None:
+    """STM32CubeMX can write each peripheral into a pair of files; the user's code receives."""
+    source = tmp_path / "Core" / "Src"
+    source.mkdir(parents=True)
+    (source / "usart.c").write_text(
+        "UART_HandleTypeDef huart3;\nvoid MX_USART3_UART_Init(void) {\n"
+        "    huart3.Instance = USART3;\n}\n"
+    )
+    (source / "main.c").write_text(
+        '#include "usart.h"\nint main(void) {\n    MX_USART3_UART_Init();\n'
+        "    HAL_UARTEx_ReceiveToIdle_DMA(&huart3, message, 32); // any length\n}\n"
+    )
+    (source / "stm32f4xx_it.c").write_text(HANDLER.format())
+    (tmp_path / "Makefile").write_text("C_SOURCES = Core/Src/main.c\n")
+    blocks = {(file, place): text for file, place, text in added(tmp_path)}
+    taken = "instead of HAL_UARTEx_ReceiveToIdle_DMA(&huart3, message, 32);"
+    start = blocks["Core/Src/main.c", f"USER CODE 2, {taken}"]
+    assert "HAL_NVIC_EnableIRQ(USART3_IRQn);" in start
+    handler = blocks["Core/Src/stm32f4xx_it.c", "in USART3_IRQHandler, USER CODE USART3_IRQn 0"]
+    assert "link_put((uint8_t)huart3.Instance->" in handler

@@ -115,7 +115,8 @@ def test_a_firmware_is_identified_sized_and_its_stack_seen(
     assert named["link_receive"].endswith("link/link.c")
     assert named["ring"].endswith("own/main.c")
     assert set(record.memory.parts) == {"application", "libc", "stack", "padding", "unknown"}
-    assert "it needs firmware that the harness builds" in record.estimate_unavailable
+    assert "it needs firmware that the harness builds; this has no " in record.estimate_unavailable
+    assert "nn_invoke(), empty()" in record.estimate_unavailable
     assert 2000 < value(record, "stack") < 2200
     # Behind .noinit begins the heap, of which malloc() took 1000 bytes and its own.
     behind = 0x2000_0000 + sum(size[name] for name in (".data", ".bss", ".noinit"))
@@ -493,6 +494,17 @@ def test_a_firmware_without_a_vector_table_is_refused(
     assert "the first words are 0x00000000 and 0x00000000" in text
     unaligned = build(script=("ORIGIN = 0x08000000", "ORIGIN = 0x08010040"))
     assert "no vector table at 0x08010040" in refused(unaligned, target, tmp_path / "images")
+
+
+def test_the_header_of_an_elf_before_the_program_is_told(
+    build: Callable[..., Path], target: Target, tmp_path: Path
+) -> None:
+    """GNU ld has segments begin at a page, and fills the room with the header: behind MCUboot's."""
+    script = ("ORIGIN = 0x08000000", "ORIGIN = 0x08010200")
+    text = refused(build(script=script), target, tmp_path / "images")
+    assert "no vector table at 0x08010000" in text
+    assert "link with -Wl,-n" in text
+    prebuilt_image(target, build("-Wl,-n", script=script), tmp_path / "images")
 
 
 def test_what_is_loaded_into_ram_is_refused(

@@ -69,8 +69,10 @@ def program_lines(folder: Path) -> list[Lines]:
     main = next(
         (path for name in ("Core/Src", "Src") if (path := folder / name / "main.c").is_file()), None
     )
-    handle = first(r"^UART_HandleTypeDef[ \t]+(\w+);", read(main)) if main else ""
-    return _cube_lines(folder, main, handle) if main and handle else _any_lines()
+    # STM32CubeMX writes the UART into usart.c if each peripheral is to have a file of its own.
+    uart = read(main) + read(main.with_name("usart.c")) if main else ""
+    handle = first(r"^UART_HandleTypeDef[ \t]+(\w+);", uart)
+    return _cube_lines(folder, main, uart, handle) if main and handle else _any_lines()
 
 
 def device_lines(write: str) -> str:
@@ -87,8 +89,8 @@ def _any_lines() -> list[Lines]:
     ]
 
 
-def _cube_lines(folder: Path, main: Path, handle: str) -> list[Lines]:
-    text = read(main)
+def _cube_lines(folder: Path, main: Path, text: str, handle: str) -> list[Lines]:
+    """Return the lines for the UART `handle`, which `text`, the files with its set-up, defines."""
     uart = first(rf"\b{handle}\.Instance\s*=\s*(\w+);", text)
     family = first(r"stm32(\w\w)xx_hal", text + read(main.parent.parent / "Inc" / "main.h"))
     handlers = next(iter(sorted(main.parent.glob("stm32*_it.c"))), main)
@@ -108,9 +110,11 @@ def _cube_lines(folder: Path, main: Path, handle: str) -> list[Lines]:
         receive = f"void {handler}(void) {{\n{body}}}"
     program = _INCLUDE + MODEL.replace("    return link_measure(model);\n", _HAL_RUN)
     shown = main.relative_to(folder).as_posix()
+    taken = first(rf"^\s*(HAL_UART\w*_Receive\w*\(&{handle}\b[^\n;]*;)", read(main))
+    start = f"USER CODE 2, instead of {taken}" if taken else "USER CODE 2"
     return [
         Lines(shown, "USER CODE 0", program + _HAL_SEND.format(**names) + device_lines("send")),
-        Lines(shown, "USER CODE 2", _HAL_START.format(**names)),
+        Lines(shown, start, _HAL_START.format(**names)),
         Lines(shown, "USER CODE 3, in the loop", "link_wait();\nlink_poll();"),
         Lines(handlers.relative_to(folder).as_posix(), "USER CODE Includes", '#include "link.h"'),
         Lines(handlers.relative_to(folder).as_posix(), at, receive),

@@ -94,9 +94,9 @@ def infer(target: Target, image: Image, inputs: bytes) -> Inference:
     where = str(image.elf.path)
     addresses = image.elf.symbols(*_FUNCTIONS)
     if addresses is None:
-        lacking = [name for name in _FUNCTIONS if image.elf.symbols(name) is None]
+        lacking = [f"{name}()" for name in _FUNCTIONS if image.elf.symbols(name) is None]
         raise InfrastructureError(
-            f"it needs firmware that the harness builds: the image lacks {', '.join(lacking)}",
+            f"it needs firmware that the harness builds; this has no {', '.join(lacking)}",
             where=where,
         )
     main, nn_init, nn_input, nn_invoke, empty = addresses
