@@ -8,9 +8,7 @@ import tflite
 
 from harness.model.graph import Graph
 
-_OPERATORS = (
-    4 + 2 * 3
-)  # where the flatbuffer's table of a subgraph keeps the place of its operators
+_OPERATORS = 4 + 2 * 3  # the field of a subgraph's operators in the vtable of its flatbuffer
 
 
 def emptied(model: bytes, graph: Graph) -> bytes:
