@@ -138,13 +138,13 @@ def prepared(model: "Model", folder: Path) -> AbstractContextManager[None]:
     That is the host build of an export, unless its golden outputs are in `folder` already.
     Raises the same errors as `of_model`.
     """
-    export, vectors = model.export, model.vectors
-    if export is None or not export.has_sources or vectors.all_golden is not None:
+    export = model.export
+    if export is None or not export.has_sources or model.vectors.all_golden is not None:
         return nullcontext()
     # As in `_oracle`.
     from harness.golden import edge_impulse_golden  # noqa: PLC0415
 
-    key = _key(model, vectors, edge_impulse_golden.version())
+    key = _key(model, model.vectors, edge_impulse_golden.version())
     if _entry(model, key, folder).exists():
         return nullcontext()
     return edge_impulse_golden.built_meanwhile(export, folder)

@@ -366,7 +366,7 @@ def test_a_damaged_host_program_is_built_again(
 
             return Generated()
 
-    def build(staging: Path, _: Path) -> None:
+    def build(staging: Path, *_: object) -> None:
         (staging / "build").mkdir()
         (staging / "build" / "firmware.elf").write_bytes(b"the program")
 

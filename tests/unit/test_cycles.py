@@ -352,7 +352,7 @@ def test_what_a_bare_core_cannot_run_is_not_estimated_and_the_record_says_why(
     elf.path.write_bytes(program({"main": "fee7", "nn_invoke": "7047"}))
     run = estimated(make_run(target=target, image=replace(image, elf=elf)))
     assert run.estimate is None
-    assert run.estimate_unavailable.endswith("the image lacks nn_init, nn_input, empty")
+    assert run.estimate_unavailable.endswith("this has no nn_init(), nn_input(), empty()")
     record = record_of(run, tmp_path)
     assert record.estimate_unavailable == run.estimate_unavailable
     assert not any("estimated" in name for name in record.numbers)

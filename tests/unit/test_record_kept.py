@@ -174,7 +174,7 @@ def test_a_long_log_keeps_its_first_and_last_lines(tmp_path: Path) -> None:
     "log",
     [
         ("\0" * 11_000_000,),
-        ("",) * 11_000_000,
+        pytest.param(("",) * 11_000_000, marks=pytest.mark.slow),
         ("\x1b" * 9_999,) * 1100,
         ("x" * (run_record._LOG - 1),),
     ],

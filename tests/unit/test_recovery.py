@@ -241,6 +241,7 @@ def test_an_inference_that_never_ends_gets_no_reflash(
     """The flash is right, because the inference began; the power may be what is wrong."""
     monkeypatch.setattr(link_client, "RUN_DEADLINE", 0.3)
     monkeypatch.setattr(exchange, "_ANSWER_DEADLINE", 0.3)
+    monkeypatch.setattr(exchange, "_WATCH_PERIOD", 0.2)
     desk.target(desk.command)
     desk.repository.answers(HANG)
     code, said = desk.run()
