@@ -47,7 +47,12 @@ def conversation(requests: Callable[[], None]) -> None:
     work.start()
     if not work.done.wait(_TOTAL):
         what = f"the comment was not written within {_TOTAL:g} s"
-        raise InfrastructureError(what, where="the API of the code host")
+        raise InfrastructureError(
+            what,
+            where="the API of the code host",
+            remedy="run the job again when the host answers; the text was written before, to the "
+            "output or to the file of --markdown",
+        )
     work.outcome()
 
 

@@ -117,7 +117,6 @@ def test_tests_for_other_names_are_deselected(suite: pytest.Pytester) -> None:
     result.assert_outcomes(deselected=2)
     reason = "no test is for what the options select: the model is digits, and the marks name faces"
     assert f"{reason}, vowels" in result.outlines
-    pytest.importorskip("xdist")
     result = suite.runpytest_subprocess("--model=digits", "-n1", "-pxdist", timeout=60)
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert f"{reason}, vowels" in result.outlines

@@ -572,6 +572,7 @@ def test_a_host_whose_comments_never_end_is_left(
     result, error = posted()
     assert result == ExitCode.INFRASTRUCTURE
     assert "the comment was not written within 0.2 s" in error
+    assert "-> run the job again when the host answers" in error
     assert host.mine == []
     assert "nothing changed" in (project.root / "summary.md").read_text()
 
